@@ -1,1 +1,33 @@
-//! 
+//! The Nostr protocol as types: [NIP-01](https://nips.nostr.com/1) and what hangs on it.
+//!
+//! In: the text of a client's message. Out: values that cannot be wrong ([`ClientMessage`], [`Filter`],
+//! [`VerifiedEvent`]) and the texts that go back ([`RelayMessage`]). Pure: no clock, no I/O, no runtime.
+
+mod address;
+mod auth_level;
+mod canonical;
+mod client_message;
+mod event;
+mod filter;
+mod filter_json;
+mod hex;
+mod kind;
+mod prefix;
+mod relay_message;
+mod subscription_id;
+mod tags;
+mod verify;
+
+pub use address::Address;
+pub use auth_level::AuthLevel;
+pub use client_message::{Answer, BadMessage, ClientMessage};
+pub use event::{Event, EventId, MAX_CREATED_AT, PublicKey, Signature};
+pub use filter::{Filter, TagFilter};
+pub use filter_json::InvalidFilter;
+pub use hex::InvalidHex;
+pub use kind::{Kind, KindClass};
+pub use prefix::{Prefix, Reason};
+pub use relay_message::{Hint, RelayMessage, event_frame};
+pub use subscription_id::{InvalidSubscriptionId, SubscriptionId};
+pub use tags::{Tag, Tags};
+pub use verify::{InvalidEvent, VerifiedEvent};

@@ -1,0 +1,71 @@
+//! Event kinds and the classes that decide how they are stored.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of an event: an integer between 0 and 65535 ([NIP-01](https://nips.nostr.com/1)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Kind(pub u16);
+
+/// How a relay keeps events of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KindClass {
+    /// Every event is stored.
+    Regular,
+    /// One event per author and kind: the latest.
+    Replaceable,
+    /// Passed on to live subscriptions, never stored.
+    Ephemeral,
+    /// One event per author, kind and `d` tag: the latest.
+    Addressable,
+}
+
+impl Kind {
+    /// User metadata, replaceable.
+    pub const METADATA: Self = Self(0);
+    /// Deletion request ([NIP-09](https://nips.nostr.com/9)).
+    pub const DELETION: Self = Self(5);
+    /// Client authentication ([NIP-42](https://nips.nostr.com/42)): never stored or broadcast.
+    pub const AUTHENTICATION: Self = Self(22242);
+
+    /// The class by NIP-01's ranges. Kinds that no range names are kept as regular ones.
+    pub const fn class(self) -> KindClass {
+        match self.0 {
+            0 | 3 | 10_000..20_000 => KindClass::Replaceable,
+            20_000..30_000 => KindClass::Ephemeral,
+            30_000..40_000 => KindClass::Addressable,
+            _ => KindClass::Regular,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_follow_the_ranges() {
+        let cases = [
+            (
+                KindClass::Regular,
+                &[1, 2, 4, 5, 7, 41, 44, 1000, 9999, 40_000, 65_535][..],
+            ),
+            (KindClass::Replaceable, &[0, 3, 10_000, 10_002, 19_999]),
+            (KindClass::Ephemeral, &[20_000, 22_242, 29_999]),
+            (KindClass::Addressable, &[30_000, 30_023, 39_999]),
+        ];
+        for (class, kinds) in cases {
+            for kind in kinds {
+                assert_eq!(Kind(*kind).class(), class, "kind {kind}");
+            }
+        }
+    }
+}
