@@ -1,1 +1,24 @@
-//! 
+//! What Redis carries besides the queues: messages to connections, and the keys that describe them.
+//!
+//! Workers publish answers, relay-ws processes listen: [`Publisher`], [`Subscriber`], [`Channel`]. The names of channels
+//! and keys are a contract with plugins and operators; `docs/plugins.md` is written for them.
+
+mod channel;
+mod connection_id;
+mod error;
+mod found_page;
+mod keys;
+mod listeners;
+mod publisher;
+mod reply;
+mod subscriber;
+
+pub use channel::{Address, Channel, Command};
+pub use connection_id::{ConnectionId, InvalidConnectionId, ProcessId};
+pub use error::PubsubError;
+pub use found_page::{FoundPage, LivePage, PageHeader, PageWriter};
+pub use keys::Keys;
+pub use listeners::{CONNECTION_NAME, Copies, Listeners};
+pub use publisher::Publisher;
+pub use reply::{Reply, ReplyPage};
+pub use subscriber::{Incoming, Subscriber};

@@ -1,0 +1,79 @@
+//! Messages on their way to relay-ws processes and plugins.
+
+use fred::{clients::Client, interfaces::PubsubInterface};
+
+use crate::{Address, Channel, Command, ConnectionId, Keys, ProcessId, PubsubError, ReplyPage};
+
+/// Publishes on the channels of this relay.
+#[derive(Clone)]
+pub struct Publisher {
+    client: Client,
+    keys: Keys,
+}
+
+impl Publisher {
+    /// Publishes through a connected client. Waiting publishes of one client share round trips.
+    pub fn new(client: Client, keys: Keys) -> Self {
+        Self { client, keys }
+    }
+
+    /// Publishes a message; answers how many clients of Redis received it.
+    pub async fn publish(&self, channel: &Channel<'_>, message: String) -> Result<u64, PubsubError> {
+        let name = self.keys.under(&channel.to_string());
+        self.client
+            .publish(name.as_str(), message)
+            .await
+            .map_err(|source| PubsubError::Publish {
+                channel: name,
+                source,
+            })
+    }
+
+    /// A page of stored events for a subscription.
+    pub async fn found_events(
+        &self,
+        connection: ConnectionId,
+        subscription: &str,
+        page: String,
+    ) -> Result<u64, PubsubError> {
+        let channel = Channel {
+            address: Address::Connection(connection),
+            subscription: Some(subscription),
+            command: Command::FoundEvents,
+        };
+        self.publish(&channel, page).await
+    }
+
+    /// A page of new events, for everybody or for one process that missed them.
+    pub async fn new_events(&self, address: Address, page: String) -> Result<u64, PubsubError> {
+        self.publish(
+            &Channel {
+                address,
+                subscription: None,
+                command: Command::FoundEvents,
+            },
+            page,
+        )
+        .await
+    }
+
+    /// One new event, for plugins.
+    pub async fn new_event(&self, canonical_json: String) -> Result<u64, PubsubError> {
+        let channel = Channel {
+            address: Address::All,
+            subscription: None,
+            command: Command::FoundEvent,
+        };
+        self.publish(&channel, canonical_json).await
+    }
+
+    /// Answers for the connections of a process.
+    pub async fn replies(&self, process: ProcessId, page: ReplyPage) -> Result<u64, PubsubError> {
+        let channel = Channel {
+            address: Address::Process(process),
+            subscription: None,
+            command: Command::Replies,
+        };
+        self.publish(&channel, page.finish()).await
+    }
+}
