@@ -78,9 +78,9 @@ impl Keys {
         self.under(&format!("events22242:{event}"))
     }
 
-    /// Counter that expires: what an address did of one kind in one window.
-    pub fn address_requests(&self, address: IpAddr, what: &str, window: u64) -> String {
-        self.under(&format!("requests:{address}:{what}:{window}"))
+    /// ZSET that expires: how often an address did what (`events`, `reqs`, …) in its window.
+    pub fn address_requests(&self, address: IpAddr) -> String {
+        self.under(&format!("requests:{address}"))
     }
 
     /// Pattern of all [`Self::address_requests`].
