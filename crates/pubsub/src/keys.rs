@@ -63,6 +63,20 @@ impl Keys {
         processes = "relay_processes";
     }
 
+    /// The hashes whose fields are connections.
+    pub fn connection_hashes(&self) -> [String; 8] {
+        [
+            self.connections_ips(),
+            self.connections_starts(),
+            self.requests(),
+            self.incoming_traffic(),
+            self.outgoing_traffic(),
+            self.authentications(),
+            self.authorizations(),
+            self.connections_authenticators(),
+        ]
+    }
+
     /// SET: subscription ids of a connection.
     pub fn client_reqs(&self, connection: ConnectionId) -> String {
         self.under(&format!("client_reqs:{connection}"))

@@ -29,6 +29,15 @@ impl Publisher {
             })
     }
 
+    /// A copy for plugins; `channel` is without the namespace.
+    pub async fn copy(&self, channel: String, payload: bytes::Bytes) -> Result<(), PubsubError> {
+        let name = self.keys.under(&channel);
+        self.client
+            .publish(name.as_str(), payload)
+            .await
+            .map_err(|source| PubsubError::Publish { channel: name, source })
+    }
+
     /// A page of stored events for a subscription.
     pub async fn found_events(
         &self,

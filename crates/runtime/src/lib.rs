@@ -1,1 +1,10 @@
-//! 
+//! What every process needs around its work: configuration, telemetry, health, an orderly end, a clock, Redis.
+//!
+//! Knows nothing of Nostr.
+
+pub mod clock;
+pub mod config;
+pub mod health;
+pub mod redis;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,165 @@
+//! Configuration: typed sections over one commented file.
+//!
+//! `config.default.toml` holds every setting with its default and a sentence about it. A file of the operator and
+//! environment variables go over it; a key that the defaults do not have is an error, so a slip of the pen is found.
+
+mod secret;
+mod sections;
+mod sources;
+
+use serde::Deserialize;
+use validator::Validate;
+
+pub use secret::Secret;
+pub use sections::{
+    Admin, Auth, Copies, Health, Limits, LogFormat, Plugins, Policy, Postgres, QueueLimits, RateLimits,
+    Redis, RelayInfo, Telemetry, Websocket, Worker,
+};
+pub use sources::DEFAULTS;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "config.default.toml documents each section and key")]
+pub struct Config {
+    #[validate(nested)]
+    pub relay: RelayInfo,
+    #[validate(nested)]
+    pub redis: Redis,
+    #[validate(nested)]
+    pub postgres: Postgres,
+    #[validate(nested)]
+    pub websocket: Websocket,
+    #[validate(nested)]
+    pub limits: Limits,
+    #[validate(nested)]
+    pub rate_limits: RateLimits,
+    #[validate(nested)]
+    pub queue: QueueLimits,
+    #[validate(nested)]
+    pub worker: Worker,
+    #[validate(nested)]
+    pub policy: Policy,
+    #[validate(nested)]
+    pub auth: Auth,
+    pub plugins: Plugins,
+    pub admin: Admin,
+    pub health: Health,
+    pub telemetry: Telemetry,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that `SWITCHYARD_CONFIG` names cannot be read.
+    #[error("could not read the configuration file {path}")]
+    Read {
+        /// The path.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is no TOML.
+    #[error("the configuration is not valid TOML")]
+    Toml(#[source] toml::de::Error),
+    /// A section or key that does not exist.
+    #[error("unknown setting {0}")]
+    Unknown(String),
+    /// A value of the wrong type.
+    #[error("a setting has a wrong value: {0}")]
+    Type(#[source] toml::de::Error),
+    /// A value out of its range.
+    #[error("a setting is out of range: {0}")]
+    Range(#[from] validator::ValidationErrors),
+}
+
+impl Config {
+    /// Defaults, then the file that `SWITCHYARD_CONFIG` names, then the environment.
+    pub fn load() -> Result<Self, ConfigError> {
+        let file = match std::env::var(sources::FILE) {
+            Ok(path) => {
+                Some(std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path, source })?)
+            }
+            Err(_) => None,
+        };
+        Self::from_sources(file.as_deref(), std::env::vars())
+    }
+
+    /// The same from given sources.
+    pub fn from_sources(
+        file: Option<&str>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let config: Self = sources::merge(file, environment)?
+            .try_into()
+            .map_err(ConfigError::Type)?;
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_sources(
+            None,
+            environment
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        )
+    }
+
+    #[test]
+    fn the_defaults_are_a_configuration() {
+        let config = with(&[]).unwrap();
+        assert_eq!(config.limits.max_subscriptions, 100);
+        assert_eq!(config.plugins.copies, Copies::Auto);
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let file = "[limits]\nmax_limit = 7\nmax_filters = 3\n";
+        let environment = [("SWITCHYARD_LIMITS__MAX_LIMIT".to_owned(), "9".to_owned())];
+        let config = Config::from_sources(Some(file), environment).unwrap();
+        assert_eq!((config.limits.max_limit, config.limits.max_filters), (9, 3));
+    }
+
+    #[test]
+    fn lists_and_plain_text_come_from_the_environment() {
+        let config = with(&[
+            ("SWITCHYARD_WEBSOCKET__TRUSTED_PROXIES", r#"["10.0.0.0/8"]"#),
+            ("SWITCHYARD_RELAY__NAME", "42"),
+            ("SWITCHYARD_RELAY__CONTACT", "mailto:me@example.com"),
+            ("REDIS_URL", "redis://elsewhere:1"),
+        ])
+        .unwrap();
+        assert_eq!(config.websocket.trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(config.relay.name, "42");
+        assert_eq!(config.relay.contact, "mailto:me@example.com");
+        assert_eq!(config.redis.url.expose(), "redis://elsewhere:1");
+    }
+
+    #[test]
+    fn slips_are_found() {
+        for (name, value) in [
+            ("SWITCHYARD_LIMITS__MAX_SUBSCRIPTION", "1"),
+            ("SWITCHYARD_LIMIT__MAX_SUBSCRIPTIONS", "1"),
+            ("SWITCHYARD_LIMITS__MAX_SUBSCRIPTIONS", "many"),
+            ("SWITCHYARD_LIMITS__MAX_SUBSCRIPTIONS", "0"),
+            ("SWITCHYARD_RELAY__PUBKEY", "abc"),
+            ("SWITCHYARD_NONSENSE", "1"),
+        ] {
+            assert!(with(&[(name, value)]).is_err(), "{name}={value}");
+        }
+        assert!(Config::from_sources(Some("[limits]\nnonsense = 1"), []).is_err());
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let config = with(&[("DATABASE_URL", "postgres://u:hunter2@h/d")]).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

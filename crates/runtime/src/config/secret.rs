@@ -1,0 +1,26 @@
+use std::fmt;
+
+use serde::Deserialize;
+
+/// A text that no log and no page may show: URLs with passwords, tokens.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text, for the one call that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The text unless it is empty.
+    pub fn as_option(&self) -> Option<&str> {
+        (!self.0.is_empty()).then_some(self.0.as_str())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "unset" } else { "***" })
+    }
+}

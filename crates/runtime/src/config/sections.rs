@@ -1,0 +1,245 @@
+//! The sections; `config.default.toml` tells what each key means.
+#![allow(missing_docs, reason = "config.default.toml documents each key")]
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use validator::{Validate, ValidationError};
+
+use super::Secret;
+
+/// A section: refuses keys that it does not know.
+macro_rules! section {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Deserialize, Validate)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+    };
+}
+
+section!(RelayInfo {
+    name: String,
+    description: String,
+    #[validate(custom(function = empty_or_key))]
+    pubkey: String,
+    contact: String,
+    icon: String,
+    banner: String,
+    terms_of_service: String,
+    urls: Vec<String>,
+});
+
+section!(Redis {
+    url: Secret,
+    jobs_url: Secret,
+    pubsub_url: Secret,
+    data_url: Secret,
+    namespace: String,
+});
+
+section!(Postgres {
+    url: Secret,
+    #[validate(range(min = 1, max = 1000))]
+    max_connections: u32,
+    #[validate(range(min = 1))]
+    statement_timeout_ms: u32,
+});
+
+section!(Websocket {
+    listen: String,
+    trusted_proxies: Vec<IpNet>,
+    compression: bool,
+    compression_context_takeover: bool,
+    #[validate(range(min = 1))]
+    ping_interval_s: u32,
+    #[validate(range(min = 2))]
+    idle_timeout_s: u32,
+    #[validate(range(min = 65536))]
+    outbox_bytes: usize,
+    #[validate(range(min = 16))]
+    outbox_messages: usize,
+    drain_s: u32,
+    #[validate(range(min = 1))]
+    event_deadline_s: u32,
+    #[validate(range(min = 1))]
+    req_deadline_s: u32,
+    #[validate(range(min = 1))]
+    count_deadline_s: u32,
+    #[validate(range(min = 1))]
+    auth_deadline_s: u32,
+    #[validate(range(min = 1))]
+    max_connections: usize,
+    #[validate(range(min = 1))]
+    handshake_timeout_s: u32,
+    #[validate(range(max = 256))]
+    verify_threads: usize,
+});
+
+section!(Limits {
+    #[validate(range(min = 1024, max = 16_777_216))]
+    max_message_length: usize,
+    #[validate(range(min = 1))]
+    max_subscriptions: usize,
+    #[validate(range(min = 1))]
+    max_filters: usize,
+    #[validate(range(min = 1))]
+    max_filter_values: usize,
+    #[validate(range(min = 1))]
+    max_limit: u32,
+    #[validate(range(min = 1))]
+    default_limit: u32,
+    #[validate(range(min = 65536))]
+    max_reply_bytes: usize,
+    #[validate(range(min = 1, max = 64))]
+    max_subid_length: usize,
+    max_event_tags: usize,
+    max_content_length: usize,
+    max_tag_value_length: usize,
+});
+
+section!(RateLimits {
+    #[validate(range(min = 1))]
+    window_s: u32,
+    connections: u32,
+    events: u32,
+    reqs: u32,
+    counts: u32,
+    auths: u32,
+    invalid_messages: u32,
+});
+
+section!(QueueLimits {
+    #[validate(range(min = 1))]
+    max_depth: u64,
+    #[validate(range(min = 100))]
+    takeover_ms: u64,
+    #[validate(range(min = 1, max = 100))]
+    max_attempts: u32,
+    #[validate(range(min = 1))]
+    max_dead: u64,
+});
+
+section!(Worker {
+    #[validate(range(min = 1, max = 1024))]
+    event_concurrency: usize,
+    #[validate(range(min = 1, max = 1024))]
+    req_concurrency: usize,
+    #[validate(range(min = 1, max = 1024))]
+    count_concurrency: usize,
+    #[validate(range(min = 1, max = 1024))]
+    auth_concurrency: usize,
+    #[validate(range(min = 1, max = 64))]
+    import_concurrency: usize,
+    #[validate(range(min = 1, max = 64))]
+    maintenance_concurrency: usize,
+    #[validate(range(min = 1, max = 4096))]
+    batch_max: usize,
+    drain_s: u32,
+    #[validate(range(min = 1, max = 100_000))]
+    maintenance_batch: u32,
+});
+
+section!(Policy {
+    created_at_lower_limit: u64,
+    created_at_upper_limit: u64,
+    #[validate(range(max = 256))]
+    min_pow_difficulty: u32,
+    allowed_kinds: Vec<u16>,
+    denied_kinds: Vec<u16>,
+    #[validate(custom(function = all_keys))]
+    denied_pubkeys: Vec<String>,
+});
+
+section!(Auth {
+    #[validate(range(max = 4))]
+    min_level_event: u8,
+    #[validate(range(max = 4))]
+    min_level_req: u8,
+    #[validate(range(max = 4))]
+    min_level_count: u8,
+    max_age_s: u64,
+});
+
+section!(Plugins { copies: Copies });
+section!(Admin { listen: String });
+section!(Health {
+    relay_ws_listen: String,
+    worker_listen: String,
+});
+
+section!(Telemetry {
+    log: String,
+    format: LogFormat,
+    sentry_dsn: Secret,
+    environment: String,
+});
+
+/// When single events are published for plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Copies {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Redis {
+    /// For the queues.
+    pub fn jobs(&self) -> &str {
+        self.jobs_url.as_option().unwrap_or(self.url.expose())
+    }
+
+    /// For channels.
+    pub fn pubsub(&self) -> &str {
+        self.pubsub_url.as_option().unwrap_or(self.url.expose())
+    }
+
+    /// For keys.
+    pub fn data(&self) -> &str {
+        self.data_url.as_option().unwrap_or(self.url.expose())
+    }
+}
+
+impl Postgres {
+    /// After this a statement is cancelled.
+    pub fn statement_timeout(&self) -> Duration {
+        Duration::from_millis(self.statement_timeout_ms.into())
+    }
+}
+
+impl QueueLimits {
+    /// How long a job may go without a sign of its worker.
+    pub fn takeover(&self) -> Duration {
+        Duration::from_millis(self.takeover_ms)
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn empty_or_key(text: &str) -> Result<(), ValidationError> {
+    if text.is_empty() || is_key(text) {
+        Ok(())
+    } else {
+        Err(ValidationError::new("64 lower-case hex characters"))
+    }
+}
+
+fn all_keys(keys: &[String]) -> Result<(), ValidationError> {
+    if keys.iter().all(|key| is_key(key)) {
+        Ok(())
+    } else {
+        Err(ValidationError::new("64 lower-case hex characters"))
+    }
+}
