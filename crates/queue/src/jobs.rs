@@ -83,14 +83,19 @@ pub struct NewEventsJson {
 impl NewEventsJson {
     /// Appends an event by its canonical JSON.
     pub fn push(&mut self, connection: &str, client: &Client, event: &str) {
-        self.json.push_str(if self.len == 0 { r#"{"v":1,"events":["# } else { "," });
+        self.json.push_str(if self.len == 0 {
+            r#"{"v":1,"events":["#
+        } else {
+            ","
+        });
         self.json.push_str(r#"{"connection":""#);
         self.json.push_str(connection);
         self.json.push('"');
         if !client.is_anonymous() {
             self.json.push_str(r#","client":"#);
             // A struct of hex texts and a number always has a JSON form.
-            self.json.push_str(&serde_json::to_string(client).unwrap_or_default());
+            self.json
+                .push_str(&serde_json::to_string(client).unwrap_or_default());
         }
         self.json.push_str(r#","event":"#);
         self.json.push_str(event);
@@ -241,7 +246,10 @@ mod tests {
     #[test]
     fn appended_events_are_read_as_a_job() {
         let mut json = NewEventsJson::default();
-        let client = Client { pubkeys: vec![PublicKey::from_bytes([7; 32])], level: AuthLevel::Key };
+        let client = Client {
+            pubkeys: vec![PublicKey::from_bytes([7; 32])],
+            level: AuthLevel::Key,
+        };
         json.push("aa", &Client::default(), r#"{"id":"1"}"#);
         json.push("bb", &client, r#"{"id":"2"}"#);
         let job: NewEvents = serde_json::from_str(&json.finish()).unwrap();

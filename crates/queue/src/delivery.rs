@@ -1,0 +1,37 @@
+//! A job as a handler gets it, and what the handler says of it.
+
+/// A job in the hands of a worker.
+#[derive(Debug, Clone)]
+pub struct Delivery<J> {
+    /// The job.
+    pub job: J,
+    /// 1 for the first time; more when it failed or its worker fell silent.
+    pub attempt: u32,
+    /// Whether there will be no further attempt.
+    pub is_last: bool,
+    /// When it was enqueued, unix milliseconds by the clock of Redis.
+    pub enqueued_ms: u64,
+}
+
+/// Why a job is not done. The handler says aloud whether another attempt makes sense.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// Something was away: again later, up to the last attempt.
+    #[error("to be tried again")]
+    Retry(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It can never succeed: to the dead letters.
+    #[error("cannot succeed")]
+    Abort(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl JobError {
+    /// For `map_err`: worth another attempt.
+    pub fn retry(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Retry(error.into())
+    }
+
+    /// For `map_err`: hopeless.
+    pub fn abort(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Abort(error.into())
+    }
+}

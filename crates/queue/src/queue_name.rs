@@ -1,0 +1,50 @@
+//! The queues. Each has workers of its own, so a heavy COUNT never delays an EVENT.
+
+use std::fmt;
+
+/// A queue. Its stream's key is the namespace and the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// `nostr:auth`: auth levels of proven keys.
+    Auth,
+    /// `nostr:req`: stored events for subscriptions.
+    Req,
+    /// `nostr:event`: events to be stored.
+    Event,
+    /// `nostr:count`: events to be counted.
+    Count,
+    /// `nostr:import`: events from elsewhere; plugins may add jobs.
+    Import,
+    /// `maintenance`: what recurs.
+    Maintenance,
+}
+
+impl Queue {
+    /// All queues.
+    pub const ALL: [Self; 6] = [
+        Self::Auth,
+        Self::Req,
+        Self::Event,
+        Self::Count,
+        Self::Import,
+        Self::Maintenance,
+    ];
+
+    /// The name, as plugins know it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "nostr:auth",
+            Self::Req => "nostr:req",
+            Self::Event => "nostr:event",
+            Self::Count => "nostr:count",
+            Self::Import => "nostr:import",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
+
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,286 @@
+//! One queue in Redis: the commands on its stream, its consumer group `workers` and its dead letters.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use fred::{
+    clients::Client,
+    error::Error,
+    interfaces::{ClientLike, FredResult, StreamsInterface, TransactionInterface},
+    types::{CustomCommand, Value, streams::XReadResponse},
+};
+
+use crate::{Queue, QueueError};
+
+/// The consumer group: all workers together.
+const GROUP: &str = "workers";
+
+/// Entries looked at or claimed in one command.
+const PAGE: u64 = 100;
+
+/// An entry of the stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// `<unix ms>-<number>`.
+    pub id: String,
+    /// The field `job`; none when somebody added an entry without it.
+    pub job: Bytes,
+    /// Deliveries, this one included.
+    pub attempt: u32,
+}
+
+/// An entry that somebody holds.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub id: String,
+    pub deliveries: u32,
+}
+
+/// A queue's stream.
+#[derive(Clone)]
+pub(crate) struct Stream {
+    pub client: Client,
+    pub queue: Queue,
+    key: String,
+}
+
+type Entries = XReadResponse<String, String, String, Bytes>;
+
+impl Stream {
+    pub(crate) fn new(client: Client, namespace: &str, queue: Queue) -> Self {
+        Self {
+            client,
+            queue,
+            key: format!("{namespace}{}", queue.name()),
+        }
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) fn dead_key(&self) -> String {
+        format!("{}:dead", self.key)
+    }
+
+    /// The same stream through another connection.
+    pub(crate) fn through(&self, client: Client) -> Self {
+        Self {
+            client,
+            queue: self.queue,
+            key: self.key.clone(),
+        }
+    }
+
+    /// Makes the group, with everything that waits already; it may exist.
+    pub(crate) async fn create_group(&self) -> Result<(), QueueError> {
+        let created: FredResult<Value> = self.client.xgroup_create(&self.key, GROUP, "0", true).await;
+        match created {
+            Err(error) if !error.details().starts_with("BUSYGROUP") => {
+                Err(self.failed("create the consumer group", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Entries that nobody has had; waits up to `block_ms` for the first.
+    pub(crate) async fn read_new(
+        &self,
+        consumer: &str,
+        count: u64,
+        block_ms: u64,
+    ) -> Result<Vec<Entry>, Error> {
+        let read: FredResult<Option<Entries>> = self
+            .client
+            .xreadgroup_map(
+                GROUP,
+                consumer,
+                Some(count),
+                Some(block_ms),
+                false,
+                &self.key,
+                ">",
+            )
+            .await
+            .map(Some)
+            .or_else(|error| {
+                if *error.kind() == fred::error::ErrorKind::NotFound {
+                    Ok(None)
+                } else {
+                    Err(error)
+                }
+            });
+        let mut streams = read?.unwrap_or_default();
+        let entries = streams.remove(&self.key).unwrap_or_default();
+        Ok(entries
+            .into_iter()
+            .map(|(id, fields)| entry(id, fields, 1))
+            .collect())
+    }
+
+    /// Entries whose holder has been silent for `idle_ms`.
+    pub(crate) async fn silent(&self, idle_ms: u64) -> Result<Vec<Pending>, QueueError> {
+        let args: Vec<Value> = vec![
+            self.key.as_str().into(),
+            GROUP.into(),
+            "IDLE".into(),
+            int(idle_ms),
+            "-".into(),
+            "+".into(),
+            int(PAGE),
+        ];
+        let rows: Vec<(String, String, u64, u32)> =
+            self.command("XPENDING", args, "look for silent jobs").await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, _, _, deliveries)| Pending { id, deliveries })
+            .collect())
+    }
+
+    /// Takes entries over from holders that have been silent; those that somebody else took first are not returned.
+    pub(crate) async fn take_over(
+        &self,
+        consumer: &str,
+        idle_ms: u64,
+        pending: &[Pending],
+    ) -> Result<Vec<Entry>, QueueError> {
+        if pending.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut args = self.claim(consumer, idle_ms);
+        args.extend(pending.iter().map(|pending| Value::from(pending.id.as_str())));
+        let rows: Vec<(String, HashMap<String, Bytes>)> =
+            self.command("XCLAIM", args, "take jobs over").await?;
+        let deliveries = |id: &str| pending.iter().find(|p| p.id == id).map_or(0, |p| p.deliveries);
+        Ok(rows
+            .into_iter()
+            .map(|(id, fields)| {
+                let attempt = deliveries(&id) + 1;
+                entry(id, fields, attempt)
+            })
+            .collect())
+    }
+
+    /// Says that entries are still being worked on.
+    pub(crate) async fn vouch(&self, consumer: &str, ids: &[String]) -> Result<(), QueueError> {
+        for ids in ids.chunks(PAGE as usize) {
+            let mut args = self.claim(consumer, 0);
+            args.extend(ids.iter().map(|id| Value::from(id.as_str())));
+            args.push("JUSTID".into());
+            let _: Value = self.command("XCLAIM", args, "vouch for jobs").await?;
+        }
+        Ok(())
+    }
+
+    /// Gives an entry back: others may take it at once, and this delivery does not count.
+    pub(crate) async fn give_back(
+        &self,
+        consumer: &str,
+        id: &str,
+        attempt: u32,
+        idle_ms: u64,
+    ) -> Result<(), QueueError> {
+        let mut args = self.claim(consumer, 0);
+        args.extend([
+            Value::from(id),
+            "IDLE".into(),
+            int(idle_ms),
+            "RETRYCOUNT".into(),
+            int(u64::from(attempt.saturating_sub(1))),
+            "JUSTID".into(),
+        ]);
+        let _: Value = self.command("XCLAIM", args, "give a job back").await?;
+        Ok(())
+    }
+
+    /// Entries are done: acknowledged and deleted in one step, so that none stays behind unseen.
+    pub(crate) async fn done(&self, ids: &[String]) -> Result<(), QueueError> {
+        let run = async {
+            let transaction = self.client.multi();
+            let _: () = transaction.xack(&self.key, GROUP, ids.to_vec()).await?;
+            let _: () = transaction.xdel(&self.key, ids.to_vec()).await?;
+            transaction.exec::<Value>(true).await
+        };
+        run.await
+            .map(drop)
+            .map_err(|error| self.failed("acknowledge jobs", error))
+    }
+
+    /// Removes a consumer that holds nothing.
+    pub(crate) async fn leave(&self, consumer: &str) -> Result<(), QueueError> {
+        let left: FredResult<Value> = self.client.xgroup_delconsumer(&self.key, GROUP, consumer).await;
+        left.map(drop)
+            .map_err(|error| self.failed("remove a consumer", error))
+    }
+
+    /// Removes the consumers of killed workers: those that hold nothing and have been silent for `idle_ms`.
+    pub(crate) async fn remove_dead_consumers(&self, idle_ms: u64) -> Result<u64, QueueError> {
+        let consumers: Vec<HashMap<String, Value>> = match self.client.xinfo_consumers(&self.key, GROUP).await
+        {
+            Ok(consumers) => consumers,
+            // No stream or no group yet.
+            Err(error)
+                if error.details().contains("no such key") || error.details().starts_with("NOGROUP") =>
+            {
+                return Ok(0);
+            }
+            Err(error) => return Err(self.failed("list consumers", error)),
+        };
+        let number = |consumer: &HashMap<String, Value>, field: &str| {
+            consumer.get(field).and_then(Value::as_u64).unwrap_or_default()
+        };
+        let mut removed = 0;
+        for consumer in &consumers {
+            if number(consumer, "pending") == 0
+                && number(consumer, "idle") >= idle_ms
+                && let Some(name) = consumer.get("name").and_then(Value::as_string)
+            {
+                self.leave(&name).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    pub(crate) fn failed(&self, operation: &'static str, source: Error) -> QueueError {
+        QueueError::Redis {
+            queue: self.queue,
+            operation,
+            source,
+        }
+    }
+
+    fn claim(&self, consumer: &str, idle_ms: u64) -> Vec<Value> {
+        vec![
+            self.key.as_str().into(),
+            GROUP.into(),
+            consumer.into(),
+            int(idle_ms),
+        ]
+    }
+
+    pub(crate) async fn command<R: fred::types::FromValue>(
+        &self,
+        name: &'static str,
+        args: Vec<Value>,
+        operation: &'static str,
+    ) -> Result<R, QueueError> {
+        let command = CustomCommand::new_static(name, None::<u16>, false);
+        self.client
+            .custom(command, args)
+            .await
+            .map_err(|error| self.failed(operation, error))
+    }
+}
+
+fn entry(id: String, mut fields: HashMap<String, Bytes>, attempt: u32) -> Entry {
+    Entry {
+        id,
+        job: fields.remove("job").unwrap_or_default(),
+        attempt,
+    }
+}
+
+fn int(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
