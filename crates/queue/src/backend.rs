@@ -66,7 +66,7 @@ impl<J: Job> StreamBackend<J> {
             settled: settled.clone(),
             stop: stop.clone(),
         };
-        let tasks = tokio::spawn(settler.run(outcomes, fetcher.run()));
+        let tasks = tokio::spawn(settler.run(outcomes, tokio::spawn(fetcher.run())));
         Self {
             jobs,
             settled,

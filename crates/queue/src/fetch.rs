@@ -165,13 +165,11 @@ impl<J: Job> Fetcher<J> {
     }
 
     fn settle(&self, id: &str, outcome: Outcome) {
-        if let Some(settled) = self.settled.upgrade() {
-            // The settler outlives the last sender.
-            let _ended = settled.send(Settled {
-                id: id.to_owned(),
-                outcome,
-            });
-        }
+        // The settler runs until this fetcher has ended.
+        let _ended = self.settled.send(Settled {
+            id: id.to_owned(),
+            outcome,
+        });
     }
 
     async fn pause(&self) -> bool {

@@ -3,14 +3,14 @@
 use std::{
     error::Error,
     future::Future,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use apalis_core::{error::BoxDynError, task::Task};
 use metrics::counter;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 use tower::{Layer, Service};
 use tracing::{error, warn};
 
@@ -103,9 +103,14 @@ fn outcome_of(error: &(dyn Error + Send + Sync + 'static), is_last: bool) -> Out
     }
 }
 
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// Writes to Redis how jobs ended.
@@ -124,14 +129,13 @@ impl Settler {
     pub(crate) async fn run(
         self,
         mut outcomes: mpsc::UnboundedReceiver<Settled>,
-        fetching: impl Future<Output = ()> + Send,
+        mut fetching: JoinHandle<()>,
     ) {
-        let mut fetching = pin!(fetching);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
                 _ = outcomes.recv_many(&mut batch, BATCH) => self.settle(batch.drain(..)).await,
-                () = &mut fetching => break,
+                _ended = &mut fetching => break,
             }
         }
         outcomes.close();
