@@ -102,6 +102,11 @@ impl PageWriter {
 }
 
 impl FoundPage {
+    /// A page without events.
+    pub fn empty(header: PageHeader) -> Self {
+        Self { header, events: Bytes::new() }
+    }
+
     /// Reads a message; `None` if it is no page.
     pub fn parse(message: Bytes) -> Option<Self> {
         let (header, events) = split_header(message)?;

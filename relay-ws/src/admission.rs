@@ -1,0 +1,93 @@
+//! Who may come in, and what has to be done when one comes and goes.
+
+use std::{net::IpAddr, sync::Arc};
+
+use metrics::counter;
+use pubsub::ConnectionId;
+use tracing::debug;
+use yawc::{HttpWebSocket, UpgradeFut};
+
+use crate::{
+    connection::Connection,
+    line::Line,
+    outbox::{Close, CloseReason, OutboxLimits},
+    rate_limit::Action,
+    relay::Relay,
+    socket,
+};
+
+/// A client at the door.
+pub struct Visitor {
+    /// Its address.
+    pub address: IpAddr,
+    /// The host that it asked for.
+    pub host: Option<String>,
+}
+
+/// Completes the handshake and runs the connection. Who is not let in is told why by a close code, which browsers can
+/// read, unlike a status of the handshake.
+pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
+    let socket: HttpWebSocket = match upgrade.await {
+        Ok(socket) => socket,
+        Err(error) => return debug!(%error, "a handshake was not completed"),
+    };
+    let Visitor { address, host } = visitor;
+    let limits = OutboxLimits {
+        messages: relay.config.websocket.outbox_messages,
+        bytes: relay.config.websocket.outbox_bytes,
+    };
+    let id = ConnectionId::random(relay.process);
+    let line = Arc::new(Line::new(id, limits, Arc::clone(&relay.copier)));
+    let connection = Arc::new(Connection::new(address, host, line));
+    match refusal(&relay, &connection).await {
+        Some(text) => {
+            counter!("relay_connections_refused_total").increment(1);
+            connection
+                .line
+                .close(Close::because(CloseReason::Unavailable, text));
+            socket::run(&relay, &connection, socket).await;
+        }
+        None => {
+            enter(&relay, &connection);
+            socket::run(&relay, &connection, socket).await;
+            leave(&relay, &connection);
+        }
+    }
+}
+
+async fn refusal(relay: &Relay, connection: &Connection) -> Option<&'static str> {
+    let unlimited = relay.settings.is_unlimited(connection.address);
+    if relay.settings.maintenance() {
+        return Some("maintenance: come back later");
+    }
+    if relay.connections.len() >= relay.config.websocket.max_connections {
+        return Some("too many connections");
+    }
+    if !unlimited && !relay.rates.allow(connection.address, Action::Connection) {
+        return Some("too many connections from your address");
+    }
+    (!relay.settings.take_place(connection.id).await).then_some("too many connections")
+}
+
+fn enter(relay: &Relay, connection: &Arc<Connection>) {
+    relay.connections.insert(Arc::clone(connection));
+    relay
+        .presence
+        .connected(connection, runtime::clock::unix_millis() / 1000);
+    connection.line.challenge();
+}
+
+/// Everything that belongs to the connection goes with it.
+fn leave(relay: &Relay, connection: &Connection) {
+    relay.connections.remove(connection.id);
+    let subscriptions = connection.unsubscribe_all();
+    for registered in &subscriptions {
+        relay.live.remove(&registered.hung);
+        registered.subscription.end();
+    }
+    let names = subscriptions
+        .into_iter()
+        .map(|registered| registered.subscription.id.clone())
+        .collect();
+    relay.presence.disconnected(connection.id, names);
+}

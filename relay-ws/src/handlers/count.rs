@@ -1,0 +1,59 @@
+//! `["COUNT",<query id>,<filter>…]` ([NIP-45](https://nips.nostr.com/45)).
+
+use std::sync::Arc;
+
+use protocol::{Filter, Reason, SubscriptionId};
+use queue::{
+    Queue,
+    jobs::{CountRequest, Version},
+};
+use tracing::warn;
+
+use super::{Cx, within_limits};
+use crate::{
+    owed::{Debt, Owing},
+    rate_limit::Action,
+};
+
+impl Cx<'_> {
+    /// Has events counted.
+    pub(super) fn count(&self, id: SubscriptionId, mut filters: Vec<Filter>) {
+        if let Err(reason) = self.is_countable(&id, &mut filters) {
+            return self.connection.line.closed(id.as_str(), &reason.to_string());
+        }
+        let (relay, connection) = (Arc::clone(self.relay), Arc::clone(self.connection));
+        let generation = connection.next_generation();
+        let debt = Debt::Count(id.clone(), generation);
+        let deadline = Self::deadline(relay.config.websocket.count_deadline_s);
+        if connection.owe(debt.clone(), deadline) == Owing::TooMany {
+            return connection.line.closed(
+                id.as_str(),
+                "rate-limited: too many queries without an answer yet",
+            );
+        }
+        let job = CountRequest {
+            v: Version,
+            connection: connection.id.as_str().to_owned(),
+            subscription: id,
+            generation,
+            client: (*connection.client()).clone(),
+            filters,
+        };
+        tokio::spawn(async move {
+            if let Err(error) = relay.intake.push(&job).await {
+                warn!(%error, "could not enqueue a COUNT");
+                if connection.settle(&debt) > 0 {
+                    let reason = "error: could not ask for a count, try again later";
+                    connection.line.closed(job.subscription.as_str(), reason);
+                }
+            }
+        });
+    }
+
+    fn is_countable(&self, id: &SubscriptionId, filters: &mut [Filter]) -> Result<(), Reason> {
+        self.is_allowed(Action::Count)?;
+        within_limits(filters, id.as_str(), &self.relay.config.limits)?;
+        self.is_authorized(self.relay.config.auth.min_level_count)?;
+        self.relay.intake.refusal(Queue::Count).map_or(Ok(()), Err)
+    }
+}

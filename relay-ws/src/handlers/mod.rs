@@ -1,0 +1,118 @@
+//! One verb a file: check, act, answer.
+
+mod auth;
+mod close;
+mod count;
+mod event;
+mod req;
+
+use std::{sync::Arc, time::Instant};
+
+use metrics::counter;
+use protocol::{Answer, ClientMessage, Filter, Prefix, Reason};
+use pubsub::Command;
+use runtime::config::Limits;
+
+use crate::{connection::Connection, rate_limit::Action, relay::Relay};
+
+/// What a handler works with.
+pub struct Cx<'a> {
+    /// The process.
+    pub relay: &'a Arc<Relay>,
+    /// The client.
+    pub connection: &'a Arc<Connection>,
+}
+
+impl Cx<'_> {
+    /// Handles one text message.
+    pub async fn message(&self, text: &str) {
+        let limits = &self.relay.config.limits;
+        if text.len() > limits.max_message_length {
+            let text = format!(
+                "invalid: message is longer than {} bytes",
+                limits.max_message_length
+            );
+            return self.refuse_all(&text);
+        }
+        match ClientMessage::parse(text) {
+            Ok(ClientMessage::Event(event)) => self.event(event).await,
+            Ok(ClientMessage::Req(subscription, filters)) => self.req(subscription, filters),
+            Ok(ClientMessage::Count(query, filters)) => self.count(query, filters),
+            Ok(ClientMessage::Close(subscription)) => self.close(&subscription),
+            Ok(ClientMessage::Auth(event)) => self.auth(event).await,
+            Err(bad) => {
+                let (subscription, command) = match &bad.answer {
+                    Answer::Ok(_) => (None, Command::Ok),
+                    Answer::Closed(subscription) => (Some(subscription.as_str()), Command::Closed),
+                    Answer::Notice => (None, Command::Notice),
+                };
+                self.connection
+                    .line
+                    .answer(subscription, command, bad.to_json().into());
+                self.relay.count_invalid(self.connection);
+            }
+        }
+    }
+
+    /// Tells of a message that cannot be answered by an id.
+    pub fn refuse_all(&self, text: &str) {
+        self.connection.line.notice(text);
+        self.relay.count_invalid(self.connection);
+    }
+
+    /// Whether the address may do this now.
+    fn is_allowed(&self, action: Action) -> Result<(), Reason> {
+        counter!("relay_messages_total", "what" => action.member()).increment(1);
+        let address = self.connection.address;
+        if self.relay.settings.is_unlimited(address) || self.relay.rates.allow(address, action) {
+            return Ok(());
+        }
+        Err(Reason::new(
+            Prefix::RateLimited,
+            "slow down: too many of these from your address",
+        ))
+    }
+
+    fn is_authorized(&self, min_level: u8) -> Result<(), Reason> {
+        let client = self.connection.client();
+        if u8::from(client.level) >= min_level {
+            return Ok(());
+        }
+        Err(if client.is_anonymous() {
+            Reason::new(Prefix::AuthRequired, "authenticate first (NIP-42)")
+        } else {
+            Reason::new(Prefix::Restricted, "your key is not allowed to do this here")
+        })
+    }
+
+    fn deadline(seconds: u32) -> Instant {
+        Instant::now() + std::time::Duration::from_secs(u64::from(seconds))
+    }
+}
+
+/// Checks filters against the limits and gives each a limit of its own.
+fn within_limits(filters: &mut [Filter], subscription: &str, limits: &Limits) -> Result<(), Reason> {
+    let invalid = |text: String| Err(Reason::new(Prefix::Invalid, text));
+    if subscription.chars().count() > limits.max_subid_length {
+        return invalid(format!(
+            "subscription id is longer than {} characters",
+            limits.max_subid_length
+        ));
+    }
+    if filters.len() > limits.max_filters {
+        return invalid(format!("more than {} filters", limits.max_filters));
+    }
+    for filter in filters {
+        if filter.value_count() > limits.max_filter_values {
+            return invalid(format!(
+                "a filter has more than {} values",
+                limits.max_filter_values
+            ));
+        }
+        if filter.search.is_some() {
+            return Err(Reason::new(Prefix::Unsupported, "search is not supported here"));
+        }
+        filter.limit = Some(filter.limit.unwrap_or(limits.default_limit).min(limits.max_limit));
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! What comes back through pub/sub: answers of our workers, new events, and what plugins and operators have to say.
+
+use std::{sync::Weak, time::Instant};
+
+use bytes::Bytes;
+use metrics::counter;
+use protocol::{EventId, Kind, RelayMessage, SubscriptionId, VerifiedEvent};
+use pubsub::{Address, Channel, Command, FoundPage, Incoming, LivePage, Reply, ReplyPage, Subscriber};
+use tracing::{debug, warn};
+
+use crate::{
+    connection::Connection,
+    gap::Gaps,
+    outbox::Close,
+    owed::Debt,
+    relay::Relay,
+    subscriptions::{LastFrame, TooManyWaiting},
+};
+
+/// Listens until the relay ends.
+pub async fn listen(relay: Weak<Relay>, mut subscriber: Subscriber) {
+    let mut gaps = Gaps::default();
+    while let Some(incoming) = subscriber.next().await {
+        let Some(relay) = relay.upgrade() else { return };
+        match incoming {
+            Incoming::Message { channel, payload } => relay.hear(&channel, payload, &mut gaps),
+            Incoming::Gap => {
+                counter!("relay_pubsub_gaps_total").increment(1);
+                warn!("messages may have been lost on pub/sub: making up for them");
+                relay.copier.forget_echoes();
+                gaps.make_up(&relay);
+            }
+        }
+    }
+}
+
+impl Relay {
+    fn hear(&self, name: &str, payload: Bytes, gaps: &mut Gaps) {
+        let Some(channel) = Channel::parse(name) else {
+            return;
+        };
+        match (channel.address, channel.command) {
+            (Address::All | Address::Process(_), Command::FoundEvents) => match LivePage::parse(payload) {
+                Some(page) => {
+                    gaps.saw(page.seq);
+                    self.pass_on(&page);
+                }
+                None => debug!("a page of new events that is none"),
+            },
+            (Address::Process(_), Command::Replies) => self.answer_all(&payload),
+            (Address::All, Command::Notice) => {
+                let text = String::from_utf8_lossy(&payload);
+                self.connections
+                    .for_each(|connection| connection.line.relay(&RelayMessage::Notice { text: &text }));
+            }
+            (Address::Connection(id), _) => {
+                if let Some(connection) = self.connections.get(id) {
+                    self.hear_for(&connection, name, &channel, payload);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// New events: to every subscription that wants them. One that came lately came twice.
+    fn pass_on(&self, page: &LivePage) {
+        for (id, json) in page.events() {
+            if !self.published.insert(id) {
+                continue;
+            }
+            let text = String::from_utf8_lossy(&json).into_owned();
+            let event = match VerifiedEvent::from_canonical(text) {
+                Ok(event) => event,
+                Err(error) => {
+                    debug!(%error, "a new event that is none");
+                    continue;
+                }
+            };
+            if event.kind == Kind::DELETION {
+                self.forget_deleted(&event);
+            }
+            let mut frame = LastFrame::default();
+            let subscriptions = self.live.matching(&event);
+            counter!("relay_live_deliveries_total").increment(subscriptions.len() as u64);
+            for subscription in subscriptions {
+                if let Err(TooManyWaiting) = subscription.live(id, &json, &mut frame) {
+                    let reason = "error: too many new events came while stored ones were read, ask again";
+                    if let Some(connection) = self.connections.get(subscription.line().id()) {
+                        self.close_subscription(
+                            &connection,
+                            subscription.id.as_str(),
+                            subscription.generation,
+                            reason,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn forget_deleted(&self, deletion: &VerifiedEvent) {
+        let ids = deletion.tags.indexed().filter(|(letter, _)| *letter == b'e');
+        for id in ids.filter_map(|(_, id)| id.parse::<EventId>().ok()) {
+            self.known.remove(&id);
+            self.published.remove(&id);
+        }
+    }
+
+    fn answer_all(&self, page: &Bytes) {
+        for reply in ReplyPage::parse(page) {
+            match reply {
+                Ok(reply) => {
+                    // Who is gone needs no answer.
+                    if let Some(connection) = self.connections.get(reply.connection()) {
+                        self.answer(&connection, reply);
+                    }
+                }
+                Err(error) => warn!(%error, "a worker answered something unknown"),
+            }
+        }
+    }
+
+    fn answer(&self, connection: &Connection, reply: Reply) {
+        match reply {
+            Reply::Ok {
+                event,
+                accepted,
+                message,
+                ..
+            } => {
+                if accepted {
+                    self.known.insert(event);
+                }
+                self.answer_event(connection, event, accepted, &message);
+            }
+            Reply::Count {
+                subscription,
+                generation,
+                result,
+                ..
+            } => {
+                if connection.settle(&Debt::Count(subscription.clone(), generation)) > 0 {
+                    connection.line.count(&subscription, &result);
+                }
+            }
+            Reply::Closed {
+                subscription,
+                generation,
+                reason,
+                ..
+            } => {
+                if connection.settle(&Debt::Count(subscription.clone(), generation)) > 0 {
+                    connection.line.closed(subscription.as_str(), &reason);
+                } else {
+                    self.close_subscription(connection, subscription.as_str(), generation, &reason);
+                }
+            }
+            Reply::Authorized {
+                event, pubkey, level, ..
+            } => {
+                connection.authenticate(pubkey, level);
+                self.presence
+                    .authenticated(connection.id, pubkey, connection.client().level, event);
+                self.answer_auth(connection, event, true, "");
+            }
+        }
+    }
+
+    fn hear_for(&self, connection: &Connection, name: &str, channel: &Channel<'_>, payload: Bytes) {
+        match (channel.command, channel.subscription) {
+            (Command::FoundEvents, Some(id)) => {
+                if let (Some(subscription), Some(page)) =
+                    (connection.subscription(id), FoundPage::parse(payload))
+                {
+                    subscription.stored(&page, Instant::now());
+                }
+            }
+            (Command::Terminate, _) => match serde_json::from_slice::<(u16, String)>(&payload) {
+                Ok((code, reason)) => connection.line.close(Close { code, reason }),
+                Err(error) => debug!(%error, "a TERMINATE that is none"),
+            },
+            _ if self.copier.is_echo(name, &payload) => {}
+            _ => self.hear_from_outside(connection, channel, &payload),
+        }
+    }
+
+    /// A plugin or an operator speaks to a client.
+    fn hear_from_outside(&self, connection: &Connection, channel: &Channel<'_>, payload: &Bytes) {
+        let text = String::from_utf8_lossy(payload);
+        let subscription = channel.subscription.and_then(|id| SubscriptionId::new(id).ok());
+        match (channel.command, subscription) {
+            (Command::Notice, _) => connection.line.relay(&RelayMessage::Notice { text: &text }),
+            (Command::FoundEvent, Some(id)) => {
+                if let (Some(subscription), Some(event)) = (
+                    connection.subscription(id.as_str()),
+                    EventId::of_canonical(payload),
+                ) {
+                    subscription.found_event(event, payload);
+                }
+            }
+            (Command::Closed, Some(id)) => {
+                if let Some(registered) = connection.unsubscribe(id.as_str()) {
+                    self.end(connection.id, &registered);
+                    let closed = RelayMessage::Closed {
+                        subscription: id.as_str(),
+                        reason: &text,
+                    };
+                    connection.line.relay(&closed);
+                }
+            }
+            _ => debug!(connection = %connection.id, "a message from outside that clients do not get"),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The websocket process: thin, and the only one that clients see. It checks messages, enqueues jobs, and passes on what
+//! comes back. It never touches Postgres.
+//!
+//! ```text
+//! listener → router → admission → socket → handlers/{event,req,count,close,auth}
+//!     EVENT → verifier → intake → queue        hear ← pub/sub: answers, pages, new events
+//!     REQ   → subscriptions (registered), then queue        hear → subscriptions → line → outbox → socket
+//! ```
+
+mod admission;
+mod connection;
+mod connections;
+mod copies;
+mod gap;
+mod handlers;
+mod hear;
+mod intake;
+mod line;
+mod listener;
+mod outbox;
+mod owed;
+mod peer;
+mod presence;
+mod rate_limit;
+mod recent;
+mod relay;
+mod relay_info;
+mod router;
+mod serve;
+mod settings;
+mod socket;
+mod subscriptions;
+mod upkeep;
+mod verifier;
+
+pub use serve::{ServeError, serve};

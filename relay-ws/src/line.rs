@@ -1,0 +1,117 @@
+//! The line to one client: everything that is said to it goes through here, so that plugins hear the same.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::{EventId, Hint, RelayMessage, SubscriptionId};
+use pubsub::{Command, ConnectionId};
+
+use crate::{
+    copies::Copier,
+    outbox::{Close, Outbox, OutboxLimits},
+};
+
+/// One client's outbox, with its name, and with the copies for plugins.
+#[derive(Debug)]
+pub struct Line {
+    id: ConnectionId,
+    outbox: Outbox,
+    copier: Arc<Copier>,
+}
+
+impl Line {
+    /// A line to a new connection.
+    pub fn new(id: ConnectionId, limits: OutboxLimits, copier: Arc<Copier>) -> Self {
+        Self {
+            id,
+            outbox: Outbox::new(limits),
+            copier,
+        }
+    }
+
+    /// Whose line.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// What waits for the socket.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// An EVENT: `frame` is the whole message, `event` the event in it.
+    pub fn event(&self, subscription: &SubscriptionId, event: &Bytes, frame: Bytes) {
+        self.outbox.push(frame);
+        self.copy(Some(subscription.as_str()), Command::FoundEvent, || event.clone());
+    }
+
+    /// EOSE, with what NIP-67 lets us say.
+    pub fn eose(&self, subscription: &SubscriptionId, hint: Option<Hint>) {
+        self.say(&RelayMessage::Eose { subscription, hint });
+        self.copy(Some(subscription.as_str()), Command::FoundEnd, || {
+            Bytes::from_static(hint.map_or("", Hint::as_json).as_bytes())
+        });
+    }
+
+    /// OK to an EVENT or AUTH.
+    pub fn ok(&self, event: EventId, accepted: bool, message: &str) {
+        let frame = RelayMessage::Ok {
+            event: &event.to_string(),
+            accepted,
+            message,
+        }
+        .to_json();
+        self.answer(None, Command::Ok, frame.into());
+    }
+
+    /// CLOSED to a REQ or COUNT.
+    pub fn closed(&self, subscription: &str, reason: &str) {
+        self.say(&RelayMessage::Closed { subscription, reason });
+        self.copy(Some(subscription), Command::Closed, || reason.to_owned().into());
+    }
+
+    /// COUNT, with the NIP-45 object.
+    pub fn count(&self, subscription: &SubscriptionId, result: &str) {
+        self.say(&RelayMessage::Count { subscription, result });
+        self.copy(Some(subscription.as_str()), Command::Count, || {
+            result.to_owned().into()
+        });
+    }
+
+    /// NOTICE.
+    pub fn notice(&self, text: &str) {
+        self.say(&RelayMessage::Notice { text });
+        self.copy(None, Command::Notice, || text.to_owned().into());
+    }
+
+    /// The NIP-42 challenge. Plugins do not hear of it.
+    pub fn challenge(&self) {
+        self.say(&RelayMessage::Auth {
+            challenge: self.id.as_str(),
+        });
+    }
+
+    /// An answer to something malformed, ready as a frame.
+    pub fn answer(&self, subscription: Option<&str>, command: Command, frame: Bytes) {
+        self.outbox.push(frame.clone());
+        self.copy(subscription, command, || frame);
+    }
+
+    /// What a plugin said on this line's channels: it is not copied back to the plugins.
+    pub fn relay(&self, message: &RelayMessage<'_>) {
+        self.say(message);
+    }
+
+    /// Ends the connection after what waits already.
+    pub fn close(&self, close: Close) {
+        self.outbox.close(close);
+    }
+
+    fn say(&self, message: &RelayMessage<'_>) {
+        self.outbox.push(message.to_json().into());
+    }
+
+    fn copy(&self, subscription: Option<&str>, command: Command, payload: impl FnOnce() -> Bytes) {
+        self.copier.copy(self.id, subscription, command, payload);
+    }
+}

@@ -1,0 +1,102 @@
+//! Answers that clients are owed. Pub/sub may lose a message and a worker may die: then the answer is still given, by
+//! this process, when its time is up.
+
+use std::time::Instant;
+
+use ahash::AHashMap;
+use protocol::{EventId, SubscriptionId};
+
+/// What is owed. REQs are not here: a subscription knows itself until when it replays.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Debt {
+    /// An OK for an EVENT.
+    Event(EventId),
+    /// An OK for an AUTH.
+    Auth(EventId),
+    /// A COUNT or CLOSED; the generation tells queries of the same name apart.
+    Count(SubscriptionId, u64),
+}
+
+/// The debts to one client.
+#[derive(Debug, Default)]
+pub struct Owed(AHashMap<Debt, Due>);
+
+#[derive(Debug)]
+struct Due {
+    answers: u32,
+    at: Instant,
+}
+
+/// How a new debt relates to those there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owing {
+    /// It is new: somebody has to work for the answer.
+    New,
+    /// The same is being worked for already; that answer will be given as often as it is owed.
+    Again,
+    /// Too many answers are owed: this client has to wait.
+    TooMany,
+}
+
+/// Answers that one client may be owed. Beyond it the client sends without ever looking at the answers.
+const MOST: usize = 20_000;
+
+impl Owed {
+    /// Owes an answer until `at`.
+    pub fn owe(&mut self, debt: Debt, at: Instant) -> Owing {
+        if let Some(due) = self.0.get_mut(&debt) {
+            due.answers += 1;
+            return Owing::Again;
+        }
+        if self.0.len() >= MOST {
+            return Owing::TooMany;
+        }
+        self.0.insert(debt, Due { answers: 1, at });
+        Owing::New
+    }
+
+    /// The debt is paid: how many answers it was. 0 when nothing was owed (any more).
+    pub fn settle(&mut self, debt: &Debt) -> u32 {
+        let answers = self.0.remove(debt).map_or(0, |due| due.answers);
+        if self.0.is_empty() {
+            // An idle connection holds no memory for what it once asked.
+            self.0 = AHashMap::new();
+        }
+        answers
+    }
+
+    /// Takes out what should have been answered by `now`.
+    pub fn overdue(&mut self, now: Instant) -> Vec<(Debt, u32)> {
+        self.0
+            .extract_if(|_, due| due.at <= now)
+            .map(|(debt, due)| (debt, due.answers))
+            .collect()
+    }
+
+    /// Whether nothing is owed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_debt_is_paid_once_in_time_or_late() {
+        let (mut owed, now) = (Owed::default(), Instant::now());
+        let (early, late) = (now + Duration::from_secs(1), now + Duration::from_secs(2));
+        let [one, two] = [1, 2].map(|n| Debt::Event(EventId::from_bytes([n; 32])));
+        assert_eq!(owed.owe(one.clone(), early), Owing::New);
+        assert_eq!(owed.owe(one.clone(), late), Owing::Again);
+        assert_eq!(owed.owe(two.clone(), late), Owing::New);
+        assert_eq!(owed.overdue(now), []);
+        assert_eq!(owed.overdue(early), [(one.clone(), 2)]);
+        assert_eq!(owed.settle(&one), 0);
+        assert_eq!(owed.settle(&two), 1);
+        assert!(owed.is_empty());
+    }
+}

@@ -1,0 +1,194 @@
+//! Everything that the connections of this process share, and the answers that come back to them.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use metrics::counter;
+use protocol::{EventId, Kind, KindClass, Prefix, PublicKey, Reason};
+use pubsub::{ConnectionId, ProcessId};
+use queue::jobs::{AuthorizationRequest, Version};
+use runtime::config::Config;
+use tokio::runtime::Handle;
+use tracing::{debug, warn};
+
+use crate::{
+    connection::{Connection, Registered},
+    connections::Connections,
+    copies::Copier,
+    intake::{Accepted, Intake},
+    outbox::{Close, CloseReason},
+    owed::Debt,
+    presence::Presence,
+    rate_limit::RateLimits,
+    recent::RecentIds,
+    settings::Settings,
+    subscriptions::LiveIndex,
+    verifier::{Checked, Purpose, Submission, Verifier},
+};
+
+/// One relay-ws process.
+pub struct Relay {
+    /// Its id: the first 8 characters of the ids of its connections.
+    pub process: ProcessId,
+    /// Its configuration.
+    pub config: Config,
+    /// Its connections.
+    pub connections: Connections,
+    /// Its live subscriptions.
+    pub live: LiveIndex,
+    /// New events that came through pub/sub lately.
+    pub published: RecentIds,
+    /// Events that a client was told lately that they are stored.
+    pub known: RecentIds,
+    /// The way to the workers.
+    pub intake: Arc<Intake>,
+    /// The way to the signature checks.
+    pub verifier: Verifier,
+    /// What operators set in Redis.
+    pub settings: Arc<Settings>,
+    /// What is counted per address.
+    pub rates: Arc<RateLimits>,
+    /// What Redis knows of our connections.
+    pub presence: Presence,
+    /// Copies for plugins.
+    pub copier: Arc<Copier>,
+    /// Where threads start tasks.
+    pub runtime: Handle,
+}
+
+impl Relay {
+    /// What a signature check said.
+    pub fn checked(self: &Arc<Self>, submission: Submission<Checked>) {
+        let Submission {
+            connection,
+            purpose,
+            event,
+        } = submission;
+        match (event, purpose) {
+            (Ok(event), Purpose::Publish) => {
+                let id = event.id();
+                self.intake.event(Accepted {
+                    connection,
+                    id,
+                    json: event.into_json(),
+                });
+            }
+            (Ok(event), Purpose::Authenticate) => {
+                let (id, pubkey) = (event.id(), event.pubkey);
+                self.authorize(connection, id, pubkey);
+            }
+            (Err((id, error)), purpose) => {
+                debug!(connection = %connection.id, event = %id, %error, "refused an event");
+                let reason = Reason::new(Prefix::Invalid, error.to_string()).to_string();
+                match purpose {
+                    Purpose::Publish => self.answer_event(&connection, id, false, &reason),
+                    Purpose::Authenticate => self.answer_auth(&connection, id, false, &reason),
+                }
+                self.count_invalid(&connection);
+            }
+        }
+    }
+
+    /// Pays the OKs that an EVENT is owed. The first says what the worker said, the others that it is a duplicate.
+    pub fn answer_event(&self, connection: &Connection, id: EventId, accepted: bool, message: &str) {
+        let answers = connection.settle(&Debt::Event(id));
+        for number in 0..answers {
+            let again = accepted && number > 0;
+            let message = if again {
+                "duplicate: already have this event"
+            } else {
+                message
+            };
+            connection.line.ok(id, accepted, message);
+        }
+    }
+
+    /// Pays the OKs that an AUTH is owed.
+    pub fn answer_auth(&self, connection: &Connection, id: EventId, accepted: bool, message: &str) {
+        for _ in 0..connection.settle(&Debt::Auth(id)) {
+            connection.line.ok(id, accepted, message);
+        }
+    }
+
+    /// Closes a subscription if it is still the one meant, and says why.
+    pub fn close_subscription(&self, connection: &Connection, id: &str, generation: u64, reason: &str) {
+        if let Some(registered) = connection.unsubscribe_generation(id, generation) {
+            self.end(connection.id, &registered);
+            connection.line.closed(id, reason);
+        }
+    }
+
+    /// Ends a subscription that has been taken out of its connection.
+    pub fn end(&self, connection: ConnectionId, registered: &Registered) {
+        self.live.remove(&registered.hung);
+        registered.subscription.end();
+        self.presence
+            .unsubscribed(connection, &registered.subscription.id);
+    }
+
+    /// Answers what is late: a worker died with the job, or its answer was lost.
+    pub fn answer_overdue(&self, connection: &Connection, now: Instant) {
+        const LATE: &str = "error: the relay did not answer in time, try again later";
+        for (debt, answers) in connection.overdue(now) {
+            counter!("relay_answers_overdue_total").increment(u64::from(answers));
+            for _ in 0..answers {
+                match &debt {
+                    Debt::Event(id) | Debt::Auth(id) => connection.line.ok(*id, false, LATE),
+                    Debt::Count(id, _) => connection.line.closed(id.as_str(), LATE),
+                }
+            }
+        }
+        for subscription in connection.subscriptions() {
+            subscription.forget(now);
+            if subscription.is_overdue(now) {
+                counter!("relay_answers_overdue_total").increment(1);
+                self.close_subscription(
+                    connection,
+                    subscription.id.as_str(),
+                    subscription.generation,
+                    LATE,
+                );
+            }
+        }
+    }
+
+    /// Counts a bad message; who sends nothing else is closed.
+    pub fn count_invalid(&self, connection: &Connection) {
+        counter!("relay_invalid_messages_total").increment(1);
+        let most = self.config.rate_limits.invalid_messages;
+        let count = 1 + connection.invalid_messages.fetch_add(1, Ordering::Relaxed);
+        if most > 0 && count > most {
+            connection
+                .line
+                .close(Close::because(CloseReason::Abuse, "too many bad messages"));
+        }
+    }
+
+    fn authorize(self: &Arc<Self>, connection: Arc<Connection>, event: EventId, pubkey: PublicKey) {
+        let relay = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let job = AuthorizationRequest {
+                v: Version,
+                connection: connection.id.as_str().to_owned(),
+                event,
+                pubkey,
+            };
+            if let Err(error) = relay.intake.push(&job).await {
+                warn!(%error, "could not enqueue an AUTH");
+                relay.answer_auth(
+                    &connection,
+                    event,
+                    false,
+                    "error: could not look up the key, try again later",
+                );
+            }
+        });
+    }
+}
+
+/// Kinds that are passed on and forgotten: the same event may come again and is not known.
+pub fn is_forgotten(kind: Kind) -> bool {
+    kind.class() == KindClass::Ephemeral
+}

@@ -1,0 +1,90 @@
+//! The relay information document ([NIP-11](https://nips.nostr.com/11)).
+
+use runtime::config::Config;
+use serde::Serialize;
+
+/// NIPs that are served completely.
+const SUPPORTED_NIPS: [u16; 9] = [1, 9, 11, 13, 40, 42, 45, 67, 70];
+
+/// `GET /` with `Accept: application/nostr+json`. Empty fields are left out.
+#[derive(Debug, Serialize)]
+struct RelayInfo<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    banner: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    icon: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pubkey: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    contact: &'a str,
+    supported_nips: [u16; SUPPORTED_NIPS.len()],
+    software: &'static str,
+    version: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    terms_of_service: &'a str,
+    limitation: Limitation,
+}
+
+/// What a client must keep to.
+#[derive(Debug, Serialize)]
+struct Limitation {
+    max_message_length: usize,
+    max_subscriptions: usize,
+    max_limit: u32,
+    max_subid_length: usize,
+    max_event_tags: usize,
+    max_content_length: usize,
+    min_pow_difficulty: u32,
+    auth_required: bool,
+    payment_required: bool,
+    restricted_writes: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    created_at_lower_limit: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    created_at_upper_limit: u64,
+    default_limit: u32,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// The document as JSON. Made once: it changes with the configuration only.
+pub fn document(config: &Config) -> Result<String, serde_json::Error> {
+    let (relay, limits, policy, auth) = (&config.relay, &config.limits, &config.policy, &config.auth);
+    let everything_asks_for_auth = auth
+        .min_level_event
+        .min(auth.min_level_req)
+        .min(auth.min_level_count)
+        > 0;
+    serde_json::to_string(&RelayInfo {
+        name: &relay.name,
+        description: &relay.description,
+        banner: &relay.banner,
+        icon: &relay.icon,
+        pubkey: &relay.pubkey,
+        contact: &relay.contact,
+        supported_nips: SUPPORTED_NIPS,
+        software: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+        terms_of_service: &relay.terms_of_service,
+        limitation: Limitation {
+            max_message_length: limits.max_message_length,
+            max_subscriptions: limits.max_subscriptions,
+            max_limit: limits.max_limit,
+            max_subid_length: limits.max_subid_length,
+            max_event_tags: limits.max_event_tags,
+            max_content_length: limits.max_content_length,
+            min_pow_difficulty: policy.min_pow_difficulty,
+            auth_required: everything_asks_for_auth,
+            payment_required: false,
+            restricted_writes: auth.min_level_event > 0 || !policy.allowed_kinds.is_empty(),
+            created_at_lower_limit: policy.created_at_lower_limit,
+            created_at_upper_limit: policy.created_at_upper_limit,
+            default_limit: limits.default_limit,
+        },
+    })
+}

@@ -1,0 +1,147 @@
+//! What operators change while the relay runs, whoever writes it to Redis: in force within a second.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use ahash::AHashSet;
+use fred::{
+    clients::Client,
+    interfaces::{FredResult, KeysInterface, SetsInterface, TransactionInterface},
+};
+use parking_lot::RwLock;
+use pubsub::{ConnectionId, Keys};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+/// How often the settings are read.
+const READ_EVERY: Duration = Duration::from_millis(300);
+
+/// The settings as last read.
+#[derive(Debug)]
+pub struct Settings {
+    current: RwLock<Arc<Current>>,
+    client: Client,
+    keys: Keys,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Current {
+    maintenance: bool,
+    max_allowed_connections: Option<u64>,
+    unlimited: AHashSet<IpAddr>,
+}
+
+impl Settings {
+    /// Nothing is set until they are read.
+    pub fn new(client: Client, keys: Keys) -> Self {
+        Self {
+            current: RwLock::default(),
+            client,
+            keys,
+        }
+    }
+
+    /// Whether new connections are turned away.
+    pub fn maintenance(&self) -> bool {
+        self.current.read().maintenance
+    }
+
+    /// Whether nothing is counted for an address.
+    pub fn is_unlimited(&self, address: IpAddr) -> bool {
+        self.current.read().unlimited.contains(&address)
+    }
+
+    /// Takes a place among `max_allowed_connections`, counted over all processes; whether there was one.
+    ///
+    /// Entered and counted in one step, so that two that come at once are not both the last.
+    pub async fn take_place(&self, connection: ConnectionId) -> bool {
+        let Some(most) = self.current.read().max_allowed_connections else {
+            return true;
+        };
+        match self.enter(connection).await {
+            Ok(count) if count <= most => true,
+            Ok(_) => {
+                let left: FredResult<()> = self
+                    .client
+                    .srem(self.keys.connections(), connection.as_str())
+                    .await;
+                if let Err(error) = left {
+                    debug!(%error, "could not leave the connections");
+                }
+                false
+            }
+            // Without Redis nothing works anyway; who is connected gets an answer at least.
+            Err(_) => true,
+        }
+    }
+
+    async fn enter(&self, connection: ConnectionId) -> FredResult<u64> {
+        let transaction = self.client.multi();
+        let _: () = transaction
+            .sadd(self.keys.connections(), connection.as_str())
+            .await?;
+        let _: () = transaction.scard(self.keys.connections()).await?;
+        let (_, count): (u64, u64) = transaction.exec(true).await?;
+        Ok(count)
+    }
+
+    /// Reads the settings now.
+    pub async fn read(&self) -> FredResult<()> {
+        let pipeline = self.client.pipeline();
+        let _: () = pipeline.get(self.keys.maintenance()).await?;
+        let _: () = pipeline.get(self.keys.max_allowed_connections()).await?;
+        let _: () = pipeline.smembers(self.keys.unlimited_ips()).await?;
+        let (maintenance, most, unlimited): (Option<String>, Option<String>, Vec<String>) =
+            pipeline.all().await?;
+        let current = Current {
+            maintenance: maintenance.is_some_and(|value| is_truthy(&value)),
+            max_allowed_connections: most
+                .and_then(|most| most.trim().parse().ok())
+                .filter(|most| *most > 0),
+            unlimited: unlimited
+                .iter()
+                .filter_map(|address| address.trim().parse().ok())
+                .collect(),
+        };
+        if **self.current.read() != current {
+            *self.current.write() = Arc::new(current);
+        }
+        Ok(())
+    }
+
+    /// Reads the settings again and again until `stop`.
+    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(READ_EVERY);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => if let Err(error) = self.read().await {
+                    // The last ones stay in force; readiness tells that Redis is away.
+                    debug!(%error, "could not read the settings");
+                },
+            }
+        }
+    }
+}
+
+/// `1`, `true`, `on`, `yes`, or any other text but those that say no.
+fn is_truthy(value: &str) -> bool {
+    !matches!(
+        value.trim().to_ascii_lowercase().as_str(),
+        "" | "0" | "false" | "off" | "no" | "null" | "nil"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_truthy;
+
+    #[test]
+    fn truth_as_operators_write_it() {
+        assert!(
+            ["1", "true", "ON", "yes", "since noon"]
+                .into_iter()
+                .all(is_truthy)
+        );
+        assert!(!["", "0", "false", "off", " no "].into_iter().any(is_truthy));
+    }
+}
