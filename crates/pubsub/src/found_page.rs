@@ -104,7 +104,10 @@ impl PageWriter {
 impl FoundPage {
     /// A page without events.
     pub fn empty(header: PageHeader) -> Self {
-        Self { header, events: Bytes::new() }
+        Self {
+            header,
+            events: Bytes::new(),
+        }
     }
 
     /// Reads a message; `None` if it is no page.

@@ -35,7 +35,10 @@ impl Publisher {
         self.client
             .publish(name.as_str(), payload)
             .await
-            .map_err(|source| PubsubError::Publish { channel: name, source })
+            .map_err(|source| PubsubError::Publish {
+                channel: name,
+                source,
+            })
     }
 
     /// A page of stored events for a subscription.

@@ -1,1 +1,108 @@
-//! 
+//! Postgres: events in, events out. The only crate with SQL.
+//!
+//! In: [`VerifiedEvent`](protocol::VerifiedEvent)s and [`Filter`](protocol::Filter)s. Out: a [`SaveOutcome`] each, and
+//! the canonical bytes of what matches. A refusal is a value; an error is a fault of the database.
+
+mod accepted_after;
+mod auth_level;
+mod batch;
+mod count;
+mod error;
+mod expired;
+mod filter_sql;
+mod keys;
+mod query;
+mod recheck;
+mod save;
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use accepted_after::Accepted;
+pub use error::StoreError;
+pub use query::{Found, StoredEvent};
+pub use save::{SaveOutcome, Saved};
+
+/// The schema.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+/// How long a query waits for a connection before it fails.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// The database of a relay. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// For filters: these connections plan as the SQL is written, by index, whatever the statistics say.
+    reads: PgPool,
+    /// For counts, which read much and are planned by the statistics.
+    counts: PgPool,
+    /// For everything else.
+    writes: PgPool,
+}
+
+impl Store {
+    /// Connects. `statement_timeout` is for queries; a batch of events has no limit but its size.
+    pub async fn connect(
+        url: &str,
+        max_connections: u32,
+        statement_timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url).map_err(StoreError::Connect)?;
+        let pool = || {
+            PgPoolOptions::new()
+                .max_connections(max_connections)
+                .acquire_timeout(ACQUIRE)
+        };
+        let timeout = format!("{}ms", statement_timeout.as_millis());
+        let by_index = [
+            ("application_name", "switchyard-reads"),
+            ("statement_timeout", timeout.as_str()),
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("max_parallel_workers_per_gather", "0"),
+            ("jit", "off"),
+        ];
+        let reads = pool()
+            .connect_with(options.clone().options(by_index).statement_cache_capacity(256))
+            .await
+            .map_err(StoreError::Connect)?;
+        let bounded = [
+            ("application_name", "switchyard-counts"),
+            ("statement_timeout", timeout.as_str()),
+            ("jit", "off"),
+        ];
+        let counts = pool().connect_lazy_with(options.clone().options(bounded));
+        let plain = [
+            ("application_name", "switchyard-writes"),
+            ("plan_cache_mode", "force_generic_plan"),
+            ("jit", "off"),
+        ];
+        let writes = pool().connect_lazy_with(options.options(plain));
+        Ok(Self {
+            reads,
+            counts,
+            writes,
+        })
+    }
+
+    /// Brings the schema up to date.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        MIGRATOR.run(&self.writes).await.map_err(StoreError::Migrate)
+    }
+
+    /// Whether Postgres answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let pong = sqlx::query("SELECT 1").execute(&self.reads).await;
+        pong.map(drop).map_err(|source| StoreError::Query {
+            operation: "ping",
+            source,
+        })
+    }
+}

@@ -1,1 +1,15 @@
-//! 
+//! For tests: a database and a Redis namespace of one's own, signed events, a client, and the real processes.
+//!
+//! Panics where a library would return an error: whatever fails here fails the test.
+
+mod client;
+mod database;
+mod events;
+mod services;
+mod stack;
+
+pub use client::{Client, OkReply};
+pub use database::TestDatabase;
+pub use events::{EventBuilder, Keys, event, note};
+pub use services::{namespace, redis_url};
+pub use stack::{Process, Stack, StackBuilder};

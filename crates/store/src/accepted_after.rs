@@ -1,0 +1,40 @@
+//! What was accepted after a moment, in the order of commits.
+
+use bytes::Bytes;
+
+use crate::{Store, StoreError};
+
+/// A stored event with its place in the order of commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its sequence number.
+    pub seq: i64,
+    /// Its canonical JSON.
+    pub json: Bytes,
+}
+
+/// The newest of them, in their order.
+const ACCEPTED_AFTER: &str = "SELECT seq, raw FROM (
+    SELECT seq, raw FROM events WHERE seq > $1 ORDER BY seq DESC LIMIT $2) newest ORDER BY seq";
+
+impl Store {
+    /// Events with a higher sequence number than `seq`; when there are more than `at_most`, the newest.
+    pub async fn accepted_after(&self, seq: i64, at_most: u32) -> Result<Vec<Accepted>, StoreError> {
+        let rows: Result<Vec<(i64, Vec<u8>)>, sqlx::Error> = sqlx::query_as(ACCEPTED_AFTER)
+            .bind(seq)
+            .bind(i64::from(at_most))
+            .fetch_all(&self.reads)
+            .await;
+        let rows = rows.map_err(|source| StoreError::Query {
+            operation: "read new events",
+            source,
+        })?;
+        Ok(rows
+            .into_iter()
+            .map(|(seq, raw)| Accepted {
+                seq,
+                json: raw.into(),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,149 @@
+//! The SQL against a filter that is too simple to be wrong.
+#![allow(missing_docs, reason = "tests")]
+
+use std::{cmp::Reverse, time::Duration};
+
+use protocol::{Filter, VerifiedEvent};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use serde_json::{Map, Value, json};
+use store::Store;
+use testkit::{Keys, TestDatabase, event};
+
+const NOW: u64 = 1_000;
+const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "dave"];
+const KINDS: [u16; 5] = [0, 1, 7, 10_002, 30_023];
+const LETTERS: [&str; 4] = ["t", "T", "d", "x"];
+const VALUES: [&str; 4] = ["a", "b", "quote\"d", ""];
+
+fn random_event(rng: &mut StdRng, number: usize) -> VerifiedEvent {
+    let mut builder = event(*KINDS.choose(rng).unwrap())
+        .by(PEOPLE.choose(rng).unwrap())
+        .at(rng.random_range(1..40))
+        .content(&number.to_string());
+    for _ in 0..rng.random_range(0..4) {
+        builder = builder.tag([*LETTERS.choose(rng).unwrap(), *VALUES.choose(rng).unwrap()]);
+    }
+    if rng.random_bool(0.1) {
+        builder = builder.tag(["expiration", &rng.random_range(NOW - 2..NOW + 3).to_string()]);
+    }
+    builder.verified()
+}
+
+fn random_filter(rng: &mut StdRng, events: &[VerifiedEvent]) -> Filter {
+    let mut filter = Map::new();
+    let mut some = |rng: &mut StdRng, chance: f64, key: &str, values: Vec<Value>| {
+        if rng.random_bool(chance) {
+            let count = rng.random_range(0..=values.len().min(5));
+            let chosen: Vec<Value> = values.choose_multiple(rng, count).cloned().collect();
+            filter.insert(key.to_owned(), Value::Array(chosen));
+        }
+    };
+    some(rng, 0.15, "ids", events.iter().map(|e| json!(e.id())).collect());
+    some(
+        rng,
+        0.4,
+        "authors",
+        PEOPLE.iter().map(|name| json!(Keys::of(name).pubkey())).collect(),
+    );
+    some(rng, 0.4, "kinds", KINDS.iter().map(|kind| json!(kind)).collect());
+    for letter in LETTERS {
+        some(
+            rng,
+            0.2,
+            &format!("#{letter}"),
+            VALUES.iter().map(|value| json!(value)).collect(),
+        );
+    }
+    if rng.random_bool(0.3) {
+        filter.insert("since".into(), json!(rng.random_range(1..40)));
+    }
+    if rng.random_bool(0.3) {
+        let since = filter.get("since").and_then(Value::as_u64).unwrap_or(1);
+        filter.insert("until".into(), json!(rng.random_range(since..41)));
+    }
+    filter.insert("limit".into(), json!(*[0, 1, 2, 5, 20, 500].choose(rng).unwrap()));
+    serde_json::from_value(Value::Object(filter)).unwrap()
+}
+
+/// One version of each address, nothing expired, newest first, lowest id first.
+fn dumb_store(events: &[VerifiedEvent]) -> Vec<&VerifiedEvent> {
+    let beaten = |event: &VerifiedEvent| {
+        event.address().is_some_and(|address| {
+            events.iter().any(|other| {
+                other.address().as_ref() == Some(&address)
+                    && (other.created_at, Reverse(other.id())) > (event.created_at, Reverse(event.id()))
+            })
+        })
+    };
+    let mut kept: Vec<_> = events.iter().filter(|event| !beaten(event)).collect();
+    kept.retain(|event| event.expiration().unwrap().is_none_or(|at| at > NOW));
+    kept.sort_by_key(|event| (Reverse(event.created_at), event.id()));
+    kept.dedup_by_key(|event| event.id());
+    kept
+}
+
+async fn compare(seed: u64) {
+    let rng = &mut StdRng::seed_from_u64(seed);
+    let database = TestDatabase::create().await;
+    let store = Store::connect(&database.url, 2, Duration::from_secs(10))
+        .await
+        .unwrap();
+    let events: Vec<_> = (0..400).map(|number| random_event(rng, number)).collect();
+    for batch in events.chunks(37) {
+        store.save(&batch.iter().collect::<Vec<_>>()).await.unwrap();
+    }
+    let stored = dumb_store(&events);
+    for _ in 0..400 {
+        let filters: Vec<Filter> = (0..rng.random_range(1..4))
+            .map(|_| random_filter(rng, &events))
+            .collect();
+        let found = store.query(&filters, NOW).await.unwrap();
+        let mut expected: Vec<_> = filters
+            .iter()
+            .flat_map(|f| {
+                stored
+                    .iter()
+                    .filter(|e| f.matches(e))
+                    .take(f.limit.unwrap() as usize)
+            })
+            .collect();
+        expected.sort_by_key(|event| (Reverse(event.created_at), event.id()));
+        expected.dedup_by_key(|event| event.id());
+        let ids = |count: usize| format!("{count} events, seed {seed}, {}", json!(filters));
+        assert_eq!(
+            found.events.iter().map(|event| event.id).collect::<Vec<_>>(),
+            expected.iter().map(|event| event.id()).collect::<Vec<_>>(),
+            "{}",
+            ids(expected.len())
+        );
+        let all = stored
+            .iter()
+            .filter(|event| filters.iter().any(|filter| filter.matches(event)))
+            .count();
+        assert_eq!(
+            store.count(&filters, NOW).await.unwrap(),
+            all as u64,
+            "{}",
+            ids(all)
+        );
+        let cut = filters
+            .iter()
+            .any(|f| stored.iter().filter(|e| f.matches(e)).count() > f.limit.unwrap() as usize);
+        assert_eq!(found.complete, !cut, "{}", json!(filters));
+    }
+}
+
+#[tokio::test]
+async fn sql_agrees_with_the_filter_1() {
+    compare(1).await;
+}
+
+#[tokio::test]
+async fn sql_agrees_with_the_filter_2() {
+    compare(2).await;
+}
+
+#[tokio::test]
+async fn sql_agrees_with_the_filter_at_random() {
+    compare(rand::rng().random()).await;
+}

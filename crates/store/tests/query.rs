@@ -1,0 +1,218 @@
+//! What a filter finds, in which order, and whether that was all.
+
+mod fixture;
+
+use fixture::{NOW, filter, found, json, save_batch, store};
+use protocol::{EventId, Filter, VerifiedEvent};
+use serde_json::{Value, json};
+use store::Store;
+use testkit::{Keys, event, note};
+
+async fn with(events: &[VerifiedEvent]) -> Store {
+    let store = store().await;
+    save_batch(&store, &events.iter().collect::<Vec<_>>()).await;
+    store
+}
+
+/// So many notes, newest first, of which pairs are equally old; the lower id comes first.
+fn notes(count: u64) -> Vec<VerifiedEvent> {
+    let mut notes: Vec<_> = (0..count)
+        .map(|n| note(&n.to_string()).tag(["t", "x"]).at(1000 + n / 2).verified())
+        .collect();
+    notes.sort_by_key(|event| (std::cmp::Reverse(event.created_at), event.id()));
+    notes
+}
+
+#[tokio::test]
+async fn the_newest_come_first_and_the_cut_is_exact_among_equally_old() {
+    let notes = notes(20);
+    let store = with(&notes).await;
+    let author = Keys::of("alice").pubkey();
+    for limit in 1..21 {
+        let expected = json(&notes[..limit].iter().collect::<Vec<_>>());
+        for query in [
+            json!({}),
+            json!({"kinds": [1]}),
+            json!({"authors": [author]}),
+            json!({"#t": ["x"]}),
+            json!({"kinds": [1, 2], "authors": [author]}),
+        ] {
+            let mut query = query;
+            query["limit"] = limit.into();
+            assert_eq!(found(&store, query.clone()).await, expected, "{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_complete_when_the_limit_left_nothing_out() {
+    let store = with(&notes(10)).await;
+    let complete = async |query: Value| store.query(&[filter(query)], NOW).await.unwrap().complete;
+    for query in [json!({}), json!({"kinds": [1]}), json!({"#t": ["x"]})] {
+        let limited = |limit: u32| {
+            let mut query = query.clone();
+            query["limit"] = limit.into();
+            query
+        };
+        assert!(!complete(limited(9)).await, "{query}");
+        assert!(complete(limited(10)).await, "{query}");
+        assert!(complete(limited(11)).await, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn limit_0_finds_nothing_and_says_whether_there_is_something() {
+    let store = with(&notes(2)).await;
+    let query = async |query: Value| store.query(&[filter(query)], NOW).await.unwrap();
+    let found = query(json!({"limit": 0})).await;
+    assert!(found.events.is_empty() && !found.complete);
+    assert!(query(json!({"limit": 0, "kinds": [7]})).await.complete);
+}
+
+#[tokio::test]
+async fn empty_lists_match_nothing() {
+    let store = with(&notes(2)).await;
+    for query in [
+        json!({"ids": []}),
+        json!({"authors": []}),
+        json!({"kinds": []}),
+        json!({"#e": []}),
+        json!({"kinds": [1], "#t": []}),
+    ] {
+        let found = store.query(&[filter(query.clone())], NOW).await.unwrap();
+        assert!(found.events.is_empty() && found.complete, "{query}");
+        assert_eq!(
+            store.count(&[filter(query.clone())], NOW).await.unwrap(),
+            0,
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn since_and_until_are_inclusive() {
+    let events: Vec<_> = (0..5).rev().map(|n| note("").at(1000 + n).verified()).collect();
+    let store = with(&events).await;
+    let expected = json(&events[1..4].iter().collect::<Vec<_>>());
+    for query in [
+        json!({"since": 1001, "until": 1003}),
+        json!({"kinds": [1], "since": 1001, "until": 1003}),
+    ] {
+        assert_eq!(found(&store, query).await, expected);
+    }
+    assert!(
+        found(&store, json!({"since": 1003, "until": 1001}))
+            .await
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn filters_are_ored_each_with_its_limit_and_each_event_once() {
+    let notes = notes(6);
+    let store = with(&notes).await;
+    let filters: Vec<Filter> = [
+        json!({"limit": 2}),
+        json!({"limit": 3}),
+        json!({"ids": [notes[5].id()]}),
+    ]
+    .map(filter)
+    .into();
+    let found = store.query(&filters, NOW).await.unwrap();
+    let ids: Vec<EventId> = found.events.iter().map(|event| event.id).collect();
+    assert_eq!(ids, [notes[0].id(), notes[1].id(), notes[2].id(), notes[5].id()]);
+    assert!(!found.complete);
+    assert_eq!(store.count(&filters, NOW).await.unwrap(), 6);
+}
+
+#[tokio::test]
+async fn no_filter_finds_nothing() {
+    let found = with(&notes(2)).await.query(&[], NOW).await.unwrap();
+    assert!(found.events.is_empty() && found.complete);
+}
+
+#[tokio::test]
+async fn an_event_with_several_of_the_values_is_found_once() {
+    let store = store().await;
+    let many = note("")
+        .tag(["t", "a"])
+        .tag(["t", "b"])
+        .tag(["t", "a"])
+        .at(1000)
+        .verified();
+    let one = note("").tag(["t", "b"]).at(999).verified();
+    save_batch(&store, &[&many, &one]).await;
+    let query = json!({"#t": ["a", "b", "c", "d", "e", "f"], "limit": 2});
+    assert_eq!(found(&store, query.clone()).await, json(&[&many, &one]));
+    assert_eq!(store.count(&[filter(query)], NOW).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn different_tags_must_all_match() {
+    let store = store().await;
+    let both = note("").tag(["t", "a"]).tag(["r", "b"]).at(1000).verified();
+    let only_t = note("").tag(["t", "a"]).tag(["r", "c"]).at(1001).verified();
+    let only_r = note("").tag(["r", "b"]).at(1002).verified();
+    save_batch(&store, &[&both, &only_t, &only_r]).await;
+    for query in [
+        json!({"#t": ["a"], "#r": ["b"]}),
+        json!({"#t": ["a"], "#r": ["b", "z"], "kinds": [1, 7]}),
+    ] {
+        assert_eq!(found(&store, query).await, json(&[&both]));
+    }
+}
+
+#[tokio::test]
+async fn letters_of_tags_keep_their_case_and_only_the_first_value_counts() {
+    let store = store().await;
+    let upper = note("").tag(["E", "x", "y"]).at(1000).verified();
+    let lower = note("").tag(["e", "x"]).tag(["title", "y"]).at(1001).verified();
+    save_batch(&store, &[&upper, &lower]).await;
+    assert_eq!(found(&store, json!({"#E": ["x"]})).await, json(&[&upper]));
+    assert_eq!(found(&store, json!({"#t": ["x", "y"]})).await, json(&[]));
+    assert_eq!(found(&store, json!({"#E": ["y"]})).await, json(&[]));
+}
+
+#[tokio::test]
+async fn ids_obey_the_other_conditions() {
+    let event = event(7).by("bob").tag(["e", "x"]).at(1000).verified();
+    let store = with(std::slice::from_ref(&event)).await;
+    let id = event.id();
+    let bob = Keys::of("bob").pubkey();
+    assert_eq!(
+        found(
+            &store,
+            json!({"ids": [id], "kinds": [7], "authors": [bob], "#e": ["x"]})
+        )
+        .await,
+        json(&[&event])
+    );
+    for query in [
+        json!({"ids": [id], "kinds": [1]}),
+        json!({"ids": [id], "authors": [Keys::of("alice").pubkey()]}),
+        json!({"ids": [id], "#e": ["y"]}),
+        json!({"ids": [id], "since": 1001}),
+    ] {
+        assert!(found(&store, query).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_authors_of_whom_nobody_knows_most() {
+    let mut events = Vec::new();
+    for (n, name) in ["alice", "bob", "carol"].iter().enumerate() {
+        events.push(note("").by(name).at(1000 - n as u64).verified());
+    }
+    let store = with(&events).await;
+    let mut authors: Vec<String> = (0..997).map(|n| format!("{n:064x}")).collect();
+    authors.extend(["alice", "bob", "carol"].map(|name| Keys::of(name).pubkey()));
+    for query in [
+        json!({"authors": authors}),
+        json!({"authors": authors, "kinds": [1, 6]}),
+    ] {
+        assert_eq!(
+            found(&store, query).await,
+            json(&events.iter().collect::<Vec<_>>())
+        );
+    }
+}

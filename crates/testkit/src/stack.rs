@@ -1,0 +1,3 @@
+pub struct Stack;
+pub struct StackBuilder;
+pub struct Process;
