@@ -25,4 +25,13 @@ pub enum PubsubError {
     /// The list of Redis clients could not be read.
     #[error("could not list the clients of Redis")]
     ListClients(#[source] fred::error::Error),
+    /// Keys could not be read or written.
+    #[error("could not {operation}")]
+    Keys {
+        /// What was tried.
+        operation: &'static str,
+        /// What Redis said.
+        #[source]
+        source: fred::error::Error,
+    },
 }

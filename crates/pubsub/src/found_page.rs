@@ -47,8 +47,8 @@ pub struct LivePage {
 /// A page in the making.
 #[derive(Debug)]
 pub struct PageWriter {
-    text: String,
-    header: usize,
+    header: String,
+    lines: String,
     events: usize,
 }
 
@@ -69,36 +69,46 @@ impl PageWriter {
     }
 
     fn with_header(header: &impl Serialize) -> Self {
-        // Numbers, a flag and a word always have a JSON form.
-        let text = serde_json::to_string(header).unwrap_or_default();
         Self {
-            header: text.len(),
-            text,
+            header: json(header),
+            lines: String::new(),
             events: 0,
         }
     }
 
+    /// Another header: at the first event of a page nobody knows whether it is the last.
+    pub fn set_header(&mut self, header: PageHeader) {
+        self.header = json(&header);
+    }
+
     /// Appends an event.
     pub fn push(&mut self, canonical_json: &str) {
-        self.text.push('\n');
-        self.text.push_str(canonical_json);
+        self.lines.push('\n');
+        self.lines.push_str(canonical_json);
         self.events += 1;
+    }
+
+    /// Appends an event as it lay in the store.
+    pub fn push_bytes(&mut self, canonical_json: &[u8]) -> Result<(), std::str::Utf8Error> {
+        self.push(std::str::from_utf8(canonical_json)?);
+        Ok(())
     }
 
     /// Whether it should be sent before more is appended.
     pub fn is_full(&self) -> bool {
-        self.events >= Self::MAX_EVENTS || self.text.len() - self.header >= Self::MAX_BYTES
-    }
-
-    /// Whether it has no event.
-    pub fn is_empty(&self) -> bool {
-        self.events == 0
+        self.events >= Self::MAX_EVENTS || self.lines.len() >= Self::MAX_BYTES
     }
 
     /// The message.
-    pub fn finish(self) -> String {
-        self.text
+    pub fn finish(mut self) -> String {
+        self.header.push_str(&self.lines);
+        self.header
     }
+}
+
+fn json(header: &impl Serialize) -> String {
+    // Numbers, a flag and a word always have a JSON form.
+    serde_json::to_string(header).unwrap_or_default()
 }
 
 impl FoundPage {

@@ -9,6 +9,9 @@ use fred::{
 };
 use tracing::{debug, warn};
 
+/// A connection to Redis, for those who only hand it on.
+pub use fred::clients::Client as RedisClient;
+
 /// No connection to Redis.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisError {

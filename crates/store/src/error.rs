@@ -39,4 +39,14 @@ impl StoreError {
             .and_then(|error| error.code())
             .is_some_and(|code| code == "57014")
     }
+
+    /// Whether Postgres is well and refused what it was given: another attempt gets the same answer.
+    pub fn is_about_data(&self) -> bool {
+        let (Self::Save { source, .. } | Self::Query { source, .. }) = self else { return false };
+        // Classes 22 (data), 23 (constraints) and 54 (limits of the program).
+        source
+            .as_database_error()
+            .and_then(|error| error.code())
+            .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
+    }
 }

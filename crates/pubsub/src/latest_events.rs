@@ -1,0 +1,45 @@
+//! The list of the newest accepted events, for whoever wants to look in.
+
+use fred::{
+    clients::Client,
+    interfaces::{FredResult, ListInterface},
+};
+
+use crate::{Keys, PubsubError};
+
+/// Events in the list.
+const LENGTH: usize = 100;
+
+/// Writes `latest-events`.
+#[derive(Clone)]
+pub struct LatestEvents {
+    client: Client,
+    keys: Keys,
+}
+
+impl LatestEvents {
+    /// Through a connected client.
+    pub fn new(client: Client, keys: Keys) -> Self {
+        Self { client, keys }
+    }
+
+    /// Adds events, oldest first.
+    pub async fn add(&self, canonical_json: Vec<String>) -> Result<(), PubsubError> {
+        let newest = canonical_json.len().saturating_sub(LENGTH);
+        let events: Vec<String> = canonical_json.into_iter().skip(newest).collect();
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.write(events).await.map_err(|source| PubsubError::Keys {
+            operation: "list the latest events",
+            source,
+        })
+    }
+
+    async fn write(&self, events: Vec<String>) -> FredResult<()> {
+        let (pipeline, key) = (self.client.pipeline(), self.keys.latest_events());
+        let _: () = pipeline.lpush(&key, events).await?;
+        let _: () = pipeline.ltrim(&key, 0, LENGTH as i64 - 1).await?;
+        pipeline.all::<fred::types::Value>().await.map(drop)
+    }
+}

@@ -1,0 +1,105 @@
+//! What recurs. Every task may run twice.
+
+use apalis::prelude::Data;
+use metrics::counter;
+use pubsub::{Address, PageWriter, ProcessId};
+use queue::{
+    Delivery, JobError,
+    jobs::{Maintenance, Task},
+};
+use tracing::{info, warn};
+
+use crate::context::Context;
+
+/// Events that are sent again at most to a relay-ws process that missed some.
+const CATCH_UP: u32 = 10_000;
+
+/// Steps of one run; what is left then is for the next.
+const STEPS: u32 = 100;
+
+/// A consumer without jobs that was silent for a minute belonged to a worker that is gone.
+const CONSUMER_SILENCE_MS: u64 = 60_000;
+
+/// Handles a job of `maintenance`.
+pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> Result<(), JobError> {
+    match delivery.job.task {
+        Task::ExpiredEvents => expired_events(&cx).await,
+        Task::DeadConnections => {
+            let now = runtime::clock::unix_millis();
+            let removed = cx
+                .upkeep
+                .remove_dead_connections(now)
+                .await
+                .map_err(JobError::retry)?;
+            if removed > 0 {
+                warn!(removed, "removed connections of processes that died");
+            }
+            Ok(())
+        }
+        Task::RateLimitKeys => {
+            let removed = cx
+                .upkeep
+                .expire_address_counters()
+                .await
+                .map_err(JobError::retry)?;
+            counter!("worker_endless_counters_total").increment(removed as u64);
+            Ok(())
+        }
+        Task::DeadConsumers => {
+            let removed = cx
+                .producer
+                .remove_dead_consumers(CONSUMER_SILENCE_MS)
+                .await
+                .map_err(JobError::retry)?;
+            counter!("worker_dead_consumers_total").increment(removed);
+            Ok(())
+        }
+        Task::CatchUp { process, after } => catch_up(&process, after, &cx).await,
+    }
+}
+
+async fn expired_events(cx: &Context) -> Result<(), JobError> {
+    let batch = cx.config.worker.maintenance_batch;
+    for _ in 0..STEPS {
+        let removed = cx
+            .store
+            .remove_expired(cx.clock.now(), batch)
+            .await
+            .map_err(JobError::retry)?;
+        counter!("worker_expired_events_total").increment(removed);
+        if removed < u64::from(batch) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A relay-ws process lost its connection to pub/sub: it gets the newest events once more, and drops what it knows.
+async fn catch_up(process: &str, after: i64, cx: &Context) -> Result<(), JobError> {
+    let process: ProcessId = process.parse().map_err(JobError::abort)?;
+    let accepted = cx
+        .store
+        .accepted_after(after, CATCH_UP)
+        .await
+        .map_err(JobError::retry)?;
+    info!(%process, events = accepted.len(), "sending new events again");
+    let Some(last) = accepted.last() else {
+        return Ok(());
+    };
+    let mut page = PageWriter::live(Some(last.seq));
+    for event in &accepted {
+        if page.is_full() {
+            let full = std::mem::replace(&mut page, PageWriter::live(Some(last.seq)));
+            cx.publisher
+                .new_events(Address::Process(process), full.finish())
+                .await
+                .map_err(JobError::retry)?;
+        }
+        page.push_bytes(&event.json).map_err(JobError::abort)?;
+    }
+    cx.publisher
+        .new_events(Address::Process(process), page.finish())
+        .await
+        .map_err(JobError::retry)?;
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! One job a file; what it does when it runs twice stands with it.
+
+mod authorization_request;
+mod count_request;
+mod import;
+mod maintenance;
+mod new_event;
+mod new_subscription;
+
+pub use authorization_request::authorization_request;
+pub use count_request::count_request;
+pub use import::import;
+pub use maintenance::maintenance;
+pub use new_event::new_event;
+pub use new_subscription::new_subscription;

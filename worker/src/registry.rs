@@ -1,0 +1,83 @@
+//! The table of queues: which job is handled by whom, and how many at a time.
+
+use apalis::prelude::{Monitor, WorkerBuilder, WorkerBuilderExt};
+use pubsub::ProcessId;
+use queue::{
+    Job, Queue, StreamBackend, StreamConfig,
+    jobs::{AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSubscription},
+};
+use runtime::redis::{self, RedisClient, RedisError};
+
+use crate::{context::Context, jobs};
+
+/// Registers the handler of a job: `register!(monitor, workers, NewEvents => jobs::new_event)`.
+macro_rules! register {
+    ($monitor:expr, $workers:expr, $($job:ty => $handler:expr),* $(,)?) => {{
+        let mut monitor = $monitor;
+        $({
+            let (cx, config) = ($workers.cx.clone(), $workers.config(<$job>::QUEUE));
+            let blocking = $workers.blocking(<$job>::QUEUE).await?;
+            monitor = monitor.register(move |_restart| {
+                let backend = StreamBackend::<$job>::new(&cx.producer, blocking.clone(), config.clone());
+                WorkerBuilder::new(config.consumer.as_str())
+                    .backend(backend)
+                    .data(cx.clone())
+                    .concurrency(config.concurrency)
+                    .catch_panic()
+                    .build($handler)
+            });
+        })*
+        monitor
+    }};
+}
+
+/// All workers of this process.
+pub async fn monitor(cx: Context) -> Result<Monitor, RedisError> {
+    let workers = Workers {
+        cx,
+        name: ProcessId::random(),
+    };
+    Ok(register!(Monitor::new(), workers,
+        NewEvents => jobs::new_event,
+        NewSubscription => jobs::new_subscription,
+        CountRequest => jobs::count_request,
+        AuthorizationRequest => jobs::authorization_request,
+        Import => jobs::import,
+        Maintenance => jobs::maintenance,
+    ))
+}
+
+struct Workers {
+    cx: Context,
+    /// Tells the consumers of this process from those of others.
+    name: ProcessId,
+}
+
+impl Workers {
+    fn config(&self, queue: Queue) -> StreamConfig {
+        let (worker, limits) = (&self.cx.config.worker, &self.cx.config.queue);
+        StreamConfig {
+            consumer: format!("{}:{}", queue.name(), self.name),
+            concurrency: match queue {
+                Queue::Event => worker.event_concurrency,
+                Queue::Req => worker.req_concurrency,
+                Queue::Count => worker.count_concurrency,
+                Queue::Auth => worker.auth_concurrency,
+                Queue::Import => worker.import_concurrency,
+                Queue::Maintenance => worker.maintenance_concurrency,
+            },
+            takeover: limits.takeover(),
+            max_attempts: limits.max_attempts,
+            max_dead: limits.max_dead,
+        }
+    }
+
+    /// A blocking read holds its connection: each queue has one.
+    async fn blocking(&self, queue: Queue) -> Result<RedisClient, RedisError> {
+        redis::connect_blocking(
+            self.cx.config.redis.jobs(),
+            &format!("worker:{}:{}", self.name, queue.name()),
+        )
+        .await
+    }
+}

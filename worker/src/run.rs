@@ -1,0 +1,164 @@
+//! Puts the process together, runs it, and takes it down in order.
+
+use std::sync::Arc;
+
+use apalis::prelude::MonitorError;
+use metrics_exporter_prometheus::PrometheusHandle;
+use pubsub::{Copies, Keys, LatestEvents, Listeners, Publisher, Upkeep};
+use queue::{Producer, Queue};
+use runtime::{
+    clock::Clock,
+    config::{self, Config},
+    health,
+    redis::{self, RedisClient, RedisError},
+    shutdown::Shutdown,
+};
+use store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use crate::{
+    announcer::Announcer,
+    batcher::{Batcher, Committer},
+    context::{Context, Inner},
+    registry, schedule,
+};
+
+/// Why the process cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Redis is away.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// Postgres is away, or the schema could not be brought up to date.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The health pages cannot be served.
+    #[error("could not serve the health pages")]
+    Health(#[source] std::io::Error),
+    /// A worker failed.
+    #[error("the workers ended")]
+    Workers(#[from] MonitorError),
+}
+
+/// How often the depth of the queues is measured.
+const MEASURE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Brings the schema up to date.
+pub async fn migrate(config: &Config) -> Result<(), RunError> {
+    connect_store(config).await?.migrate().await?;
+    info!("the schema is up to date");
+    Ok(())
+}
+
+/// Runs until `shutdown`.
+pub async fn run(config: Config, metrics: PrometheusHandle, shutdown: Shutdown) -> Result<(), RunError> {
+    let listen = config.health.worker_listen.clone();
+    let jobs = redis::connect(config.redis.jobs(), "worker").await?;
+    let cx = context(config, jobs.clone(), &shutdown).await?;
+    let ready = readiness(cx.store.clone(), jobs);
+    let pages = health::serve(&listen, health::router(ready, metrics), shutdown.hard.clone());
+    pages.await.map_err(RunError::Health)?;
+    schedule::start(&cx.producer, &shutdown.soft);
+    tokio::spawn(measure_queues(cx.producer.clone(), shutdown.hard.clone()));
+
+    let monitor = registry::monitor(cx).await?;
+    info!("the workers are running");
+    let (soft, hard) = (shutdown.soft.clone(), shutdown.hard.clone());
+    let worked = monitor.run_with_signal(async move {
+        soft.cancelled().await;
+        Ok(())
+    });
+    tokio::select! {
+        worked = worked => worked?,
+        () = hard.cancelled() => info!("leaving what is running to other workers"),
+    }
+    shutdown.hard.cancel();
+    Ok(())
+}
+
+async fn connect_store(config: &Config) -> Result<Store, StoreError> {
+    let postgres = &config.postgres;
+    Store::connect(
+        postgres.url.expose(),
+        postgres.max_connections,
+        postgres.statement_timeout(),
+    )
+    .await
+}
+
+async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Result<Context, RunError> {
+    let keys = Keys::new(config.redis.namespace.clone());
+    let publishing = redis::connect(config.redis.pubsub(), "worker").await?;
+    let data = redis::connect(config.redis.data(), "worker").await?;
+    let store = connect_store(&config).await?;
+    let announcer = Announcer {
+        publisher: Publisher::new(publishing.clone(), keys.clone()),
+        listeners: listeners(&config, publishing, shutdown),
+        latest: LatestEvents::new(data.clone(), keys.clone()),
+    };
+    let committer = Committer {
+        store: store.clone(),
+        announcer: announcer.clone(),
+        batch_max: config.worker.batch_max,
+    };
+    Ok(Context::new(Inner {
+        store,
+        batcher: Batcher::start(committer),
+        publisher: announcer.publisher.clone(),
+        announcer,
+        upkeep: Upkeep::new(data, keys.clone()),
+        producer: Producer::new(jobs, keys.namespace()),
+        clock: Clock::System,
+        config,
+    }))
+}
+
+fn listeners(config: &Config, client: RedisClient, shutdown: &Shutdown) -> Listeners {
+    let copies = match config.plugins.copies {
+        config::Copies::Auto => Copies::WhenHeard,
+        config::Copies::Always => Copies::Always,
+        config::Copies::Never => Copies::Never,
+    };
+    let listeners = Listeners::new(copies);
+    if copies == Copies::WhenHeard {
+        tokio::spawn(listeners.clone().watch(client, shutdown.hard.clone()));
+    }
+    listeners
+}
+
+fn readiness(store: Store, client: RedisClient) -> health::Check {
+    Arc::new(move || {
+        let (store, client) = (store.clone(), client.clone());
+        Box::pin(async move {
+            redis::ping(&client).await.map_err(|error| error.to_string())?;
+            store.ping().await.map_err(|error| error.to_string())
+        })
+    })
+}
+
+async fn measure_queues(producer: Producer, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(MEASURE_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        for queue in Queue::ALL {
+            match producer.depth(queue).await {
+                Ok(depth) => {
+                    let gauge =
+                        |name, value: u64| metrics::gauge!(name, "queue" => queue.name()).set(value as f64);
+                    let age = depth
+                        .oldest_ms
+                        .map_or(0, |at| runtime::clock::unix_millis().saturating_sub(at));
+                    gauge("queue_waiting", depth.waiting);
+                    gauge("queue_running", depth.running);
+                    gauge("queue_dead", depth.dead);
+                    gauge("queue_oldest_ms", age);
+                }
+                Err(error) => debug!(%error, "could not measure a queue"),
+            }
+        }
+    }
+}
