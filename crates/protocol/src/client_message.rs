@@ -7,9 +7,7 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::{
-    Event, Filter, InvalidFilter, Prefix, Reason, RelayMessage, SubscriptionId, filter_json::ParsedFilter,
-};
+use crate::{Answer, BadMessage, Event, Filter, InvalidFilter, SubscriptionId, filter_json::ParsedFilter};
 
 /// A message from a client whose shape is right ([NIP-01](https://nips.nostr.com/1)). Elements that follow what the
 /// verb needs are ignored.
@@ -27,26 +25,6 @@ pub enum ClientMessage {
     Auth(Box<Event>),
 }
 
-/// A message that is none, with the answer that it deserves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadMessage {
-    /// How to address the answer.
-    pub answer: Answer,
-    /// What was wrong.
-    pub reason: Reason,
-}
-
-/// Which message tells a client of its fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// `OK` with the id that the broken event claims.
-    Ok(String),
-    /// `CLOSED` with the subscription id of the broken REQ or COUNT.
-    Closed(String),
-    /// `NOTICE`: there was no id to answer to.
-    Notice,
-}
-
 impl ClientMessage {
     /// Parses one websocket message.
     pub fn parse(text: &str) -> Result<Self, BadMessage> {
@@ -57,77 +35,43 @@ impl ClientMessage {
     }
 }
 
-impl BadMessage {
-    /// The text of the websocket message that answers it.
-    pub fn to_json(&self) -> String {
-        let reason = self.reason.to_string();
-        match &self.answer {
-            Answer::Ok(event) => RelayMessage::Ok {
-                event,
-                accepted: false,
-                message: &reason,
-            }
-            .to_json(),
-            Answer::Closed(subscription) => RelayMessage::Closed {
-                subscription,
-                reason: &reason,
-            }
-            .to_json(),
-            Answer::Notice => RelayMessage::Notice { text: &reason }.to_json(),
-        }
-    }
-
-    /// Looks a second time, slowly, for whom to answer. Only broken messages pay for this.
-    fn diagnose(text: &str, error: &serde_json::Error) -> Self {
-        let reason = Reason::new(Prefix::Invalid, error.to_string());
-        let Ok(serde_json::Value::Array(parts)) = serde_json::from_str(text) else {
-            let text = if error.is_syntax() || error.is_eof() {
-                "not JSON"
-            } else {
-                "not a JSON array"
-            };
-            return Self {
-                answer: Answer::Notice,
-                reason: Reason::new(Prefix::Invalid, text),
-            };
-        };
-        let string = |part: Option<&serde_json::Value>| part?.as_str().map(str::to_owned);
-        let answer = match parts.first().and_then(|verb| verb.as_str()) {
-            Some("EVENT" | "AUTH") => {
-                // An id is 64 characters; a longer text is no id and is not sent around.
-                string(parts.get(1).and_then(|event| event.get("id")))
-                    .filter(|id| id.len() <= 64)
-                    .map_or(Answer::Notice, Answer::Ok)
-            }
-            Some("REQ" | "COUNT") => string(parts.get(1))
-                .filter(|id| is_answerable(id))
-                .map_or(Answer::Notice, Answer::Closed),
-            _ => Answer::Notice,
-        };
-        Self { answer, reason }
-    }
-}
-
-/// Too long an id is still repeated in the CLOSED, so that the client finds its subscription, but not without bound.
-fn is_answerable(subscription: &str) -> bool {
-    subscription.len() <= 4 * 4 * SubscriptionId::MAX_CHARS
-}
-
 /// The outcome of a text that is JSON of the right types: a message, or one that breaks a rule with a prefix of its own.
 struct Parsed(Result<ClientMessage, BadMessage>);
 
-#[derive(Deserialize)]
 enum Verb {
-    #[serde(rename = "EVENT")]
     Event,
-    #[serde(rename = "REQ")]
     Req,
-    #[serde(rename = "COUNT")]
     Count,
-    #[serde(rename = "CLOSE")]
     Close,
-    #[serde(rename = "AUTH")]
     Auth,
+}
+
+/// A derived enum would also take the object `{"EVENT":null}` for the verb.
+impl<'de> Deserialize<'de> for Verb {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(VerbText)
+    }
+}
+
+struct VerbText;
+
+impl Visitor<'_> for VerbText {
+    type Value = Verb;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a command as a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Verb, E> {
+        Ok(match text {
+            "EVENT" => Verb::Event,
+            "REQ" => Verb::Req,
+            "COUNT" => Verb::Count,
+            "CLOSE" => Verb::Close,
+            "AUTH" => Verb::Auth,
+            _ => return Err(E::custom("unknown command")),
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for Parsed {
@@ -146,7 +90,7 @@ impl<'de> Visitor<'de> for MessageArray {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Parsed, A::Error> {
-        let message = match element(&mut seq, "a verb")? {
+        let message = match element(&mut seq, "a command")? {
             Verb::Event => Ok(ClientMessage::Event(Box::new(
                 element::<EventObject, A>(&mut seq, "an event")?.0,
             ))),

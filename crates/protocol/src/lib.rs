@@ -5,6 +5,7 @@
 
 mod address;
 mod auth_level;
+mod bad_message;
 mod canonical;
 mod client_message;
 mod event;
@@ -20,7 +21,8 @@ mod verify;
 
 pub use address::Address;
 pub use auth_level::AuthLevel;
-pub use client_message::{Answer, BadMessage, ClientMessage};
+pub use bad_message::{Answer, BadMessage};
+pub use client_message::ClientMessage;
 pub use event::{Event, EventId, MAX_CREATED_AT, PublicKey, Signature};
 pub use filter::{Filter, TagFilter};
 pub use filter_json::InvalidFilter;
