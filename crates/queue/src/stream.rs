@@ -90,9 +90,9 @@ impl Stream {
         count: u64,
         block_ms: u64,
     ) -> Result<Vec<Entry>, Error> {
-        let read: FredResult<Option<Entries>> = self
+        let read: Value = self
             .client
-            .xreadgroup_map(
+            .xreadgroup(
                 GROUP,
                 consumer,
                 Some(count),
@@ -101,16 +101,11 @@ impl Stream {
                 &self.key,
                 ">",
             )
-            .await
-            .map(Some)
-            .or_else(|error| {
-                if *error.kind() == fred::error::ErrorKind::NotFound {
-                    Ok(None)
-                } else {
-                    Err(error)
-                }
-            });
-        let mut streams = read?.unwrap_or_default();
+            .await?;
+        if read.is_null() {
+            return Ok(Vec::new());
+        }
+        let mut streams: Entries = read.into_xread_response()?;
         let entries = streams.remove(&self.key).unwrap_or_default();
         Ok(entries
             .into_iter()

@@ -1,0 +1,25 @@
+# Two commands: `make run` and `make test`.
+.PHONY: help run test bench fmt lint clean-data
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: ## set everything up and run the relay until Ctrl-C
+	@scripts/run
+
+test: ## run every test against a private Redis and Postgres
+	@scripts/test
+
+bench: ## measure ingest, queries, fan-out and idle connections
+	@scripts/bench
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## what CI checks besides the tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny check bans sources
+
+clean-data: ## stop the private services and delete their data
+	@scripts/services stop run; scripts/services stop test; scripts/services stop bench; rm -rf .data
