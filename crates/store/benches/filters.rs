@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use protocol::VerifiedEvent;
 use rand::{SeedableRng, rngs::StdRng};
-use switchyard_store::{SaveOutcome, Store};
+use store::{SaveOutcome, Store};
 use tokio::sync::mpsc;
 
 use corpus::Corpus;

@@ -42,7 +42,9 @@ impl StoreError {
 
     /// Whether Postgres is well and refused what it was given: another attempt gets the same answer.
     pub fn is_about_data(&self) -> bool {
-        let (Self::Save { source, .. } | Self::Query { source, .. }) = self else { return false };
+        let (Self::Save { source, .. } | Self::Query { source, .. }) = self else {
+            return false;
+        };
         // Classes 22 (data), 23 (constraints) and 54 (limits of the program).
         source
             .as_database_error()

@@ -5,23 +5,27 @@
 
 mod accepted_after;
 mod auth_level;
+mod authors;
 mod batch;
 mod count;
 mod error;
 mod expired;
 mod filter_sql;
 mod keys;
+mod plan;
 mod query;
 mod recheck;
 mod save;
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+use authors::AuthorIds;
 
 pub use accepted_after::Accepted;
 pub use error::StoreError;
@@ -34,6 +38,12 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 /// How long a query waits for a connection before it fails.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
+/// Connections for counts. Each may keep a core busy for seconds: they must not take those of everybody else.
+const FOR_COUNTS: u32 = 2;
+
+/// Connections for writes. Batches take turns anyway; the other is for maintenance and small things.
+const FOR_WRITES: u32 = 2;
+
 /// The database of a relay. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -43,21 +53,23 @@ pub struct Store {
     counts: PgPool,
     /// For everything else.
     writes: PgPool,
+    authors: Arc<AuthorIds>,
 }
 
 impl Store {
-    /// Connects. `statement_timeout` is for queries; a batch of events has no limit but its size.
+    /// Connects, at most so often (at least five times). `statement_timeout` is for queries; a batch of events has no limit but its size.
     pub async fn connect(
         url: &str,
         max_connections: u32,
         statement_timeout: Duration,
     ) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(StoreError::Connect)?;
-        let pool = || {
+        let pool = |connections: u32| {
             PgPoolOptions::new()
-                .max_connections(max_connections)
+                .max_connections(connections)
                 .acquire_timeout(ACQUIRE)
         };
+        let for_reads = max_connections.saturating_sub(FOR_COUNTS + FOR_WRITES).max(1);
         let timeout = format!("{}ms", statement_timeout.as_millis());
         let by_index = [
             ("application_name", "switchyard-reads"),
@@ -69,7 +81,7 @@ impl Store {
             ("max_parallel_workers_per_gather", "0"),
             ("jit", "off"),
         ];
-        let reads = pool()
+        let reads = pool(for_reads)
             .connect_with(options.clone().options(by_index).statement_cache_capacity(256))
             .await
             .map_err(StoreError::Connect)?;
@@ -78,17 +90,18 @@ impl Store {
             ("statement_timeout", timeout.as_str()),
             ("jit", "off"),
         ];
-        let counts = pool().connect_lazy_with(options.clone().options(bounded));
+        let counts = pool(FOR_COUNTS).connect_lazy_with(options.clone().options(bounded));
         let plain = [
             ("application_name", "switchyard-writes"),
             ("plan_cache_mode", "force_generic_plan"),
             ("jit", "off"),
         ];
-        let writes = pool().connect_lazy_with(options.options(plain));
+        let writes = pool(FOR_WRITES).connect_lazy_with(options.options(plain));
         Ok(Self {
             reads,
             counts,
             writes,
+            authors: Arc::default(),
         })
     }
 

@@ -1,7 +1,5 @@
 //! Events out: what matches filters, newest first, as the bytes that were stored.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use protocol::{EventId, Filter};
 use sqlx::{AssertSqlSafe, Row, postgres::PgArguments, postgres::PgRow};
@@ -9,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row, postgres::PgArguments, postgres::PgRow};
 use crate::{
     Store, StoreError,
     batch::signed,
-    filter_sql::{Arg, FilterQuery},
+    filter_sql::{Arg, Driver, FilterQuery, Wanted, by_id, newest},
     recheck::Recheck,
 };
 
@@ -33,18 +31,11 @@ pub struct Found {
     pub complete: bool,
 }
 
-/// How often a query may be repeated with a higher limit because rows had expired or only shared 64 bits of a tag. Each
-/// repetition asks for four times as many; expired rows are removed within seconds, so that is never needed twice.
-const REPETITIONS: u32 = 4;
-
 impl Store {
     /// What matches any of the filters and is not expired at `now` (unix seconds). Each filter has its own limit; a
     /// filter without one gets nothing.
     pub async fn query(&self, filters: &[Filter], now: u64) -> Result<Found, StoreError> {
-        let mut all = Found {
-            events: Vec::new(),
-            complete: true,
-        };
+        let mut all = Found::nothing();
         for filter in filters {
             let found = self.query_one(filter, now).await?;
             all.complete &= found.complete;
@@ -52,96 +43,139 @@ impl Store {
         }
         if filters.len() > 1 {
             all.events.sort_unstable_by_key(newest_first);
-            let mut seen = HashSet::with_capacity(all.events.len());
-            all.events.retain(|event| seen.insert(event.id));
+            all.events.dedup_by_key(|event| event.id);
         }
         Ok(all)
     }
 
     async fn query_one(&self, filter: &Filter, now: u64) -> Result<Found, StoreError> {
+        let Some(wanted) = self.wanted(filter).await? else {
+            return Ok(Found::nothing());
+        };
         let limit = filter.limit.unwrap_or(0) as usize;
-        if filter.matches_nothing() {
-            return Ok(Found {
-                events: Vec::new(),
-                complete: true,
-            });
-        }
-        let recheck = Recheck::new(filter);
         // One more than is sent tells whether there is more.
-        let mut asked = limit + 1;
-        for _ in 0..REPETITIONS {
-            let rows = self
-                .fetch(&FilterQuery::newest(
-                    filter,
-                    i64::try_from(asked).unwrap_or(i64::MAX),
-                ))
-                .await?;
-            let exhausted = rows.len() < asked;
-            let mut events = Vec::with_capacity(rows.len());
-            for row in &rows {
-                events.extend(read(row, now, &recheck)?);
-            }
-            if exhausted || events.len() > limit {
-                events.sort_unstable_by_key(newest_first);
-                let complete = events.len() <= limit;
-                events.truncate(limit);
-                return Ok(Found { events, complete });
-            }
-            asked = asked.saturating_mul(4);
+        if filter.ids.is_some() {
+            let asked = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+            let (_, events) = self.fetch(&by_id(&wanted, asked, signed(now)), filter).await?;
+            return Ok(Found::cut(events, limit));
         }
-        let source = sqlx::Error::Protocol("too many rows had expired or shared a tag hash".to_owned());
-        Err(StoreError::Query {
-            operation: "query events",
-            source,
-        })
+        let plan = self.plan(&wanted, now).await?;
+        let mut events = Vec::new();
+        for since in plan.since {
+            events = self.newest(&wanted, plan.driver, since, now).await?;
+            if events.len() > limit {
+                break;
+            }
+        }
+        Ok(Found::cut(events, limit))
     }
 
-    async fn fetch(&self, query: &FilterQuery) -> Result<Vec<PgRow>, StoreError> {
-        bind(&query.sql, &query.args)
+    /// At least one more than the limit, if there are so many.
+    async fn newest(
+        &self,
+        wanted: &Wanted<'_>,
+        driver: Driver,
+        since: i64,
+        now: u64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let limit = wanted.filter.limit.unwrap_or(0) as usize;
+        let mut asked = limit.saturating_add(1);
+        loop {
+            let n = i64::try_from(asked).unwrap_or(i64::MAX);
+            let (rows, events) = self
+                .fetch(&newest(wanted, driver, since, n, signed(now)), wanted.filter)
+                .await?;
+            if rows < asked || events.len() > limit {
+                return Ok(events);
+            }
+            // Some had expired, or only shared 64 bits of a tag. Both are rare; should somebody make them many, the
+            // statement's timeout ends it.
+            asked = asked.saturating_mul(4);
+        }
+    }
+
+    /// The number of rows, and the events that they really are.
+    async fn fetch(
+        &self,
+        query: &FilterQuery,
+        filter: &Filter,
+    ) -> Result<(usize, Vec<StoredEvent>), StoreError> {
+        let recheck = Recheck::new(filter);
+        let read = |rows: Vec<PgRow>| -> Result<_, sqlx::Error> {
+            let mut events = Vec::with_capacity(rows.len());
+            for row in &rows {
+                events.extend(read(row, &recheck)?);
+            }
+            Ok((rows.len(), events))
+        };
+        bind(query)
             .fetch_all(&self.reads)
             .await
+            .and_then(read)
             .map_err(|source| StoreError::Query {
                 operation: "query events",
                 source,
             })
     }
+
+    /// `None` when nothing can match.
+    pub(crate) async fn wanted<'f>(&self, filter: &'f Filter) -> Result<Option<Wanted<'f>>, StoreError> {
+        if filter.matches_nothing() {
+            return Ok(None);
+        }
+        let authors = match &filter.authors {
+            Some(pubkeys) => Some(self.author_ids(pubkeys).await?),
+            None => None,
+        };
+        let is_nobody = authors.as_ref().is_some_and(Vec::is_empty);
+        Ok((!is_nobody).then_some(Wanted { filter, authors }))
+    }
+}
+
+impl Found {
+    fn nothing() -> Self {
+        Self {
+            events: Vec::new(),
+            complete: true,
+        }
+    }
+
+    fn cut(mut events: Vec<StoredEvent>, limit: usize) -> Self {
+        events.sort_unstable_by_key(newest_first);
+        let complete = events.len() <= limit;
+        events.truncate(limit);
+        Self { events, complete }
+    }
 }
 
 /// A statement with its arguments. The text is made of constants and parameter numbers only.
-pub(crate) fn bind<'q>(sql: &str, args: &'q [Arg]) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-    for arg in args {
+pub(crate) fn bind(statement: &FilterQuery) -> sqlx::query::Query<'_, sqlx::Postgres, PgArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(statement.sql.clone()));
+    for arg in &statement.args {
         query = match arg {
             Arg::Int(value) => query.bind(value),
             Arg::Ints(values) => query.bind(values),
-            Arg::Kinds(values) => query.bind(values),
+            Arg::Int4s(values) => query.bind(values),
             Arg::Bytes(values) => query.bind(values),
         };
     }
     query
 }
 
-fn read(row: &PgRow, now: u64, recheck: &Recheck) -> Result<Option<StoredEvent>, StoreError> {
-    let read = || -> Result<Option<StoredEvent>, sqlx::Error> {
-        let expires_at: Option<i64> = row.try_get(2)?;
-        let raw: &[u8] = row.try_get(3)?;
-        if expires_at.is_some_and(|at| at <= signed(now)) || !recheck.holds(raw) {
-            return Ok(None);
-        }
-        let (id, created_at): (&[u8], i64) = (row.try_get(0)?, row.try_get(1)?);
-        let id = id
-            .try_into()
-            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        Ok(Some(StoredEvent {
-            id: EventId::from_bytes(id),
-            created_at: created_at.unsigned_abs(),
-            json: Bytes::copy_from_slice(raw),
-        }))
+fn read(row: &PgRow, recheck: &Recheck) -> Result<Option<StoredEvent>, sqlx::Error> {
+    let Some(raw) = row
+        .try_get::<Option<&[u8]>, _>(2)?
+        .filter(|raw| recheck.holds(raw))
+    else {
+        return Ok(None);
     };
-    read().map_err(|source| StoreError::Query {
-        operation: "read an event",
-        source,
-    })
+    let id: [u8; 32] = row.try_get(0)?;
+    let created_at: i64 = row.try_get(1)?;
+    Ok(Some(StoredEvent {
+        id: EventId::from_bytes(id),
+        created_at: created_at.unsigned_abs(),
+        json: Bytes::copy_from_slice(raw),
+    }))
 }
 
 fn newest_first(event: &StoredEvent) -> (std::cmp::Reverse<u64>, EventId) {

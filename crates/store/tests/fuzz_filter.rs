@@ -1,5 +1,6 @@
-//! The SQL against a filter that is too simple to be wrong.
-#![allow(missing_docs, reason = "tests")]
+//! The SQL against a filter that is too simple to be wrong: random events, few different values so that ties, versions,
+//! deletions and expirations happen, and random filters.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::{cmp::Reverse, time::Duration};
 

@@ -100,11 +100,6 @@ async fn since_and_until_are_inclusive() {
     ] {
         assert_eq!(found(&store, query).await, expected);
     }
-    assert!(
-        found(&store, json!({"since": 1003, "until": 1001}))
-            .await
-            .is_empty()
-    );
 }
 
 #[tokio::test]
@@ -175,14 +170,14 @@ async fn letters_of_tags_keep_their_case_and_only_the_first_value_counts() {
 
 #[tokio::test]
 async fn ids_obey_the_other_conditions() {
-    let event = event(7).by("bob").tag(["e", "x"]).at(1000).verified();
+    let event = event(7).by("bob").tag(["r", "x"]).at(1000).verified();
     let store = with(std::slice::from_ref(&event)).await;
     let id = event.id();
     let bob = Keys::of("bob").pubkey();
     assert_eq!(
         found(
             &store,
-            json!({"ids": [id], "kinds": [7], "authors": [bob], "#e": ["x"]})
+            json!({"ids": [id], "kinds": [7], "authors": [bob], "#r": ["x"]})
         )
         .await,
         json(&[&event])
@@ -190,7 +185,7 @@ async fn ids_obey_the_other_conditions() {
     for query in [
         json!({"ids": [id], "kinds": [1]}),
         json!({"ids": [id], "authors": [Keys::of("alice").pubkey()]}),
-        json!({"ids": [id], "#e": ["y"]}),
+        json!({"ids": [id], "#r": ["y"]}),
         json!({"ids": [id], "since": 1001}),
     ] {
         assert!(found(&store, query).await.is_empty());

@@ -131,13 +131,13 @@ async fn regular_events_never_replace() {
 async fn a_replaced_version_is_found_by_no_tag() {
     let store = store().await;
     let old = event(10_003)
-        .tag(["e", "x"])
+        .tag(["r", "x"])
         .tag(["t", "kept"])
         .at(1000)
         .verified();
     let new = event(10_003).tag(["t", "kept"]).at(1001).verified();
     save_each(&store, &[&old, &new]).await;
-    assert!(found(&store, json!({"#e": ["x"]})).await.is_empty());
+    assert!(found(&store, json!({"#r": ["x"]})).await.is_empty());
     assert_eq!(found(&store, json!({"#t": ["kept"]})).await, json(&[&new]));
 }
 
