@@ -20,7 +20,11 @@ pub fn id_of(pubkey: PublicKey, created_at: u64, kind: u16, tags: &[Vec<String>]
 
 /// Signs an id.
 pub fn signature(keypair: &Keypair, id: EventId) -> Signature {
-    Signature::from_bytes(SECP256K1.sign_schnorr_no_aux_rand(id.as_bytes(), keypair).to_byte_array())
+    Signature::from_bytes(
+        SECP256K1
+            .sign_schnorr_no_aux_rand(id.as_bytes(), keypair)
+            .to_byte_array(),
+    )
 }
 
 /// A signed event.
