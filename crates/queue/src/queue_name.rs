@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A queue. Its stream's key is the namespace and the name.
+/// A queue. The key of its stream is `<namespace>queue:<name>`: a queue and a setting are both called `maintenance`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Queue {
     /// `nostr:auth`: auth levels of proven keys.

@@ -51,7 +51,7 @@ impl Stream {
         Self {
             client,
             queue,
-            key: format!("{namespace}{}", queue.name()),
+            key: format!("{namespace}queue:{}", queue.name()),
         }
     }
 

@@ -105,12 +105,17 @@ impl Client {
 
     /// The next message of a verb; others wait.
     pub async fn expect(&mut self, verb: &str) -> Value {
-        if let Some(at) = self.waiting.iter().position(|message| message[0] == verb) {
+        self.first(|message| message[0] == verb).await
+    }
+
+    /// The first message that is meant; others wait.
+    async fn first(&mut self, is_meant: impl Fn(&Value) -> bool) -> Value {
+        if let Some(at) = self.waiting.iter().position(&is_meant) {
             return self.waiting.remove(at).expect("it was found");
         }
         loop {
             let message = self.receive().await;
-            if message[0] == verb {
+            if is_meant(&message) {
                 return message;
             }
             self.waiting.push_back(message);
@@ -125,16 +130,13 @@ impl Client {
 
     /// The OK for an event.
     pub async fn ok_for(&mut self, event: &Value) -> OkReply {
-        loop {
-            let ok = self.expect("OK").await;
-            if ok[1] == event["id"] {
-                return OkReply {
-                    id: ok[1].as_str().expect("an id").to_owned(),
-                    accepted: ok[2].as_bool().expect("a flag"),
-                    message: ok[3].as_str().expect("a message").to_owned(),
-                };
-            }
-            self.waiting.push_back(ok);
+        let ok = self
+            .first(|message| message[0] == "OK" && message[1] == event["id"])
+            .await;
+        OkReply {
+            id: ok[1].as_str().expect("an id").to_owned(),
+            accepted: ok[2].as_bool().expect("a flag"),
+            message: ok[3].as_str().expect("a message").to_owned(),
         }
     }
 

@@ -1,3 +1,321 @@
-pub struct Stack;
-pub struct StackBuilder;
-pub struct Process;
+//! The real processes, as an operator would start them.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::Instant,
+};
+
+use crate::{
+    Client, TestDatabase,
+    services::{namespace, random_name, redis_url, top},
+};
+
+/// How long processes may take to be ready, and to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process of ours. It is killed when the test ends.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    binary: PathBuf,
+    environment: BTreeMap<String, String>,
+    child: Child,
+    log: PathBuf,
+    /// `127.0.0.1:<port>` of its health pages.
+    pub health: String,
+}
+
+/// Any number of relay-ws and worker processes on a database and a namespace of their own.
+#[derive(Debug)]
+pub struct Stack {
+    /// The websocket processes.
+    pub relays: Vec<Process>,
+    /// The workers.
+    pub workers: Vec<Process>,
+    /// The database.
+    pub database: TestDatabase,
+    /// Prefix of all keys and channels.
+    pub namespace: String,
+    addresses: Vec<String>,
+}
+
+/// What a stack is made of.
+#[derive(Debug)]
+pub struct StackBuilder {
+    relays: usize,
+    workers: usize,
+    settings: BTreeMap<String, String>,
+}
+
+impl Stack {
+    /// One relay-ws, one worker, the default settings.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A stack of another kind.
+    pub fn builder() -> StackBuilder {
+        StackBuilder {
+            relays: 1,
+            workers: 1,
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// The websocket URL of the first relay-ws.
+    pub fn url(&self) -> String {
+        self.url_of(0)
+    }
+
+    /// The websocket URL of a relay-ws.
+    pub fn url_of(&self, relay: usize) -> String {
+        format!("ws://{}", self.addresses[relay])
+    }
+
+    /// The HTTP address of the first relay-ws.
+    pub fn address(&self) -> &str {
+        &self.addresses[0]
+    }
+
+    /// A client of the first relay-ws.
+    pub async fn client(&self) -> Client {
+        Client::connect(&self.url()).await
+    }
+
+    /// A client of a relay-ws.
+    pub async fn client_of(&self, relay: usize) -> Client {
+        Client::connect(&self.url_of(relay)).await
+    }
+
+    /// A key or channel of this relay.
+    pub fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.namespace)
+    }
+}
+
+impl StackBuilder {
+    /// So many relay-ws processes.
+    #[must_use]
+    pub fn relays(mut self, count: usize) -> Self {
+        self.relays = count;
+        self
+    }
+
+    /// So many workers.
+    #[must_use]
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = count;
+        self
+    }
+
+    /// A setting: `set("LIMITS__MAX_LIMIT", 5)`.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl std::fmt::Display) -> Self {
+        self.settings
+            .insert(format!("SWITCHYARD_{key}"), value.to_string());
+        self
+    }
+
+    /// Starts everything and waits until it is ready.
+    pub async fn start(self) -> Stack {
+        let (database, namespace) = (TestDatabase::create().await, namespace());
+        let mut common = self.settings;
+        common.insert("REDIS_URL".to_owned(), redis_url());
+        common.insert("DATABASE_URL".to_owned(), database.url.clone());
+        common.insert("SWITCHYARD_REDIS__NAMESPACE".to_owned(), namespace.clone());
+        common
+            .entry("SWITCHYARD_POSTGRES__MAX_CONNECTIONS".to_owned())
+            .or_insert_with(|| "4".to_owned());
+        let (mut relays, mut workers, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..self.workers {
+            let health = free_address();
+            let mut environment = common.clone();
+            environment.insert("SWITCHYARD_HEALTH__WORKER_LISTEN".to_owned(), health.clone());
+            workers.push(Process::spawn("worker", environment, health));
+        }
+        for _ in 0..self.relays {
+            let (health, address) = (free_address(), free_address());
+            let mut environment = common.clone();
+            environment.insert("SWITCHYARD_HEALTH__RELAY_WS_LISTEN".to_owned(), health.clone());
+            environment.insert("SWITCHYARD_WEBSOCKET__LISTEN".to_owned(), address.clone());
+            relays.push(Process::spawn("relay-ws", environment, health));
+            addresses.push(address);
+        }
+        for process in relays.iter_mut().chain(&mut workers) {
+            process.ready().await;
+        }
+        Stack {
+            relays,
+            workers,
+            database,
+            namespace,
+            addresses,
+        }
+    }
+}
+
+impl Process {
+    fn spawn(name: &str, environment: BTreeMap<String, String>, health: String) -> Self {
+        let binary = binary(name);
+        let logs = top().join(".data/test/logs");
+        std::fs::create_dir_all(&logs).expect("a folder for logs");
+        let log = logs.join(format!("{name}-{}.log", random_name()));
+        let child = launch(&binary, &environment, &log);
+        Self {
+            name: name.to_owned(),
+            binary,
+            environment,
+            child,
+            log,
+            health,
+        }
+    }
+
+    /// Waits until it can do its work.
+    pub async fn ready(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                panic!("{} ended with {status}:\n{}", self.name, self.log());
+            }
+            if get(&self.health, "/readyz")
+                .await
+                .is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} is not ready:\n{}", self.name, self.log());
+    }
+
+    /// Its metrics.
+    pub async fn metrics(&self) -> String {
+        get(&self.health, "/metrics").await.expect("metrics")
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait().expect("it ends");
+    }
+
+    /// Stops it where it is, without a chance to clean up: it holds its jobs and is silent.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Asks it to end, and waits for it.
+    pub async fn terminate(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                assert!(
+                    status.success(),
+                    "{} ended with {status}:\n{}",
+                    self.name,
+                    self.log()
+                );
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} does not end:\n{}", self.name, self.log());
+    }
+
+    /// Starts it again after its end.
+    pub async fn restart(&mut self) {
+        self.child = launch(&self.binary, &self.environment, &self.log);
+        self.ready().await;
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        kill(pid, signal).expect("the process is there");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            std::io::Write::write_all(
+                &mut std::io::stderr(),
+                format!("--- the last of {}\n{}\n", self.name, tail.join("\n")).as_bytes(),
+            )
+            .ok();
+        } else {
+            std::fs::remove_file(&self.log).ok();
+        }
+    }
+}
+
+fn launch(binary: &PathBuf, environment: &BTreeMap<String, String>, log: &PathBuf) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .expect("a log");
+    let mut command = Command::new(binary);
+    // Nothing of the surroundings but what is given.
+    command
+        .env_clear()
+        .envs(environment)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
+    command.stdout(log.try_clone().expect("a log")).stderr(log);
+    command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo build --bins`", binary.display()))
+}
+
+/// Beside the test's own executable, in the target folder's profile.
+fn binary(name: &str) -> PathBuf {
+    let mut path = std::env::current_exe().expect("a test has a path");
+    while path.pop() {
+        let binary = path.join(name);
+        if binary.is_file() {
+            return binary;
+        }
+    }
+    panic!("{name} is not built: run `cargo build --bins` first");
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").to_string()
+}
+
+async fn get(address: &str, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
+}

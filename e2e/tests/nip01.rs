@@ -1,0 +1,223 @@
+//! NIP-01 over a websocket.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    reason = "tests"
+)]
+
+use serde_json::{Value, json};
+use testkit::{Keys, Stack, event, note};
+
+fn contents(events: &[Value]) -> Vec<&str> {
+    events
+        .iter()
+        .map(|event| event["content"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn what_is_published_can_be_read_back_as_it_was() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    let event = note("nul \0 quote \" line \n 😀").tag(["t", "x"]).sign();
+    client.accepted(&event).await;
+    assert_eq!(client.req("all", &[json!({"ids": [event["id"]]})]).await, [event]);
+}
+
+#[tokio::test]
+async fn a_duplicate_is_accepted_and_said_to_be_one() {
+    let stack = Stack::start().await;
+    let (mut one, mut other) = (stack.client().await, stack.client().await);
+    let event = note("once").sign();
+    one.accepted(&event).await;
+    for client in [&mut one, &mut other] {
+        let ok = client.publish(&event).await;
+        assert!(ok.accepted && ok.message.starts_with("duplicate: "), "{ok:?}");
+    }
+    assert_eq!(other.req("all", &[json!({})]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_event_twice_in_flight_gets_an_ok_each() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    let event = note("hurry").sign();
+    client.send(json!(["EVENT", event])).await;
+    client.send(json!(["EVENT", event])).await;
+    assert!(client.ok_for(&event).await.accepted);
+    assert!(client.ok_for(&event).await.accepted);
+}
+
+#[tokio::test]
+async fn newest_come_first_and_limit_holds() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    for at in [3, 1, 4, 2] {
+        client.accepted(&note(&at.to_string()).at(at).sign()).await;
+    }
+    assert_eq!(
+        contents(&client.req("s", &[json!({"limit": 3})]).await),
+        ["4", "3", "2"]
+    );
+    client.start("s", &[json!({"kinds": [1], "limit": 3})]).await;
+    assert_eq!(client.until_eose("s").await.1, json!(["EOSE", "s", ["more"]]));
+    client.start("s", &[json!({"kinds": [1], "limit": 4})]).await;
+    assert_eq!(client.until_eose("s").await.1, json!(["EOSE", "s", ["finish"]]));
+}
+
+#[tokio::test]
+async fn live_events_follow_the_eose_on_matching_subscriptions_only() {
+    let stack = Stack::start().await;
+    let (mut reader, mut writer) = (stack.client().await, stack.client().await);
+    let bob = Keys::of("bob").pubkey();
+    assert!(reader.req("bob", &[json!({"authors": [bob]})]).await.is_empty());
+    assert!(
+        reader
+            .req("sevens", &[json!({"kinds": [7]}), json!({"#t": ["seven"]})])
+            .await
+            .is_empty()
+    );
+    let by_bob = note("by bob").by("bob").sign();
+    writer.accepted(&note("by alice").sign()).await;
+    writer.accepted(&by_bob).await;
+    let seven = event(7).tag(["t", "seven"]).sign();
+    writer.accepted(&seven).await;
+    assert_eq!(reader.next().await, json!(["EVENT", "bob", by_bob]));
+    assert_eq!(reader.next().await, json!(["EVENT", "sevens", seven]));
+}
+
+#[tokio::test]
+async fn limit_zero_is_live_only() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    client.accepted(&note("before").sign()).await;
+    assert!(client.req("live", &[json!({"limit": 0})]).await.is_empty());
+    let after = note("after").sign();
+    client.send(json!(["EVENT", after])).await;
+    assert_eq!(client.live("live").await, after);
+}
+
+#[tokio::test]
+async fn a_closed_subscription_is_silent() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    client.req("a", &[json!({})]).await;
+    client.req("b", &[json!({})]).await;
+    client.send(json!(["CLOSE", "a"])).await;
+    let event = note("x").sign();
+    client.accepted(&event).await;
+    assert_eq!(client.expect("EVENT").await[1], "b");
+    client.send("sync").await;
+    assert_eq!(client.next().await[0], "NOTICE");
+}
+
+#[tokio::test]
+async fn a_new_req_of_the_same_name_replaces_the_old_one() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    client.accepted(&note("note").sign()).await;
+    client.accepted(&event(7).content("reaction").sign()).await;
+    client.start("s", &[json!({"kinds": [1]})]).await;
+    client.start("s", &[json!({"kinds": [7]})]).await;
+    // The first may have been answered before it was replaced; the last answer is the second's.
+    let mut events = client.until_eose("s").await.0;
+    if contents(&events) == ["note"] {
+        events = client.until_eose("s").await.0;
+    }
+    assert_eq!(contents(&events), ["reaction"]);
+    let live = event(7).content("live").sign();
+    client.accepted(&note("other").sign()).await;
+    client.send(json!(["EVENT", live])).await;
+    assert_eq!(client.live("s").await, live);
+}
+
+#[tokio::test]
+async fn no_gap_and_no_duplicate_between_stored_and_live() {
+    let stack = Stack::builder().relays(2).workers(2).start().await;
+    let (mut writer, mut reader) = (stack.client_of(0).await, stack.client_of(1).await);
+    let events: Vec<Value> = (0..200)
+        .map(|n| note(&format!("n{n}")).at(1_700_000_000 + n).sign())
+        .collect();
+    for event in &events {
+        writer.send(json!(["EVENT", event])).await;
+    }
+    // In the middle of it: what is not stored yet has to come live, and nothing twice.
+    reader.start("s", &[json!({"kinds": [1], "limit": 500})]).await;
+    let (stored, _) = reader.until_eose("s").await;
+    let mut ids: Vec<String> = stored.iter().map(|event| event["id"].to_string()).collect();
+    while ids.len() < events.len() {
+        ids.push(reader.live("s").await["id"].to_string());
+    }
+    for event in &events {
+        assert!(writer.ok_for(event).await.accepted);
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), events.len());
+    reader.send("sync").await;
+    assert_eq!(reader.next().await[0], "NOTICE", "nothing came twice");
+}
+
+#[tokio::test]
+async fn replaceable_addressable_and_ephemeral_events_are_kept_by_their_class() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    client.req("live", &[json!({"kinds": [20_001]})]).await;
+    client.accepted(&event(0).content("old").at(1).sign()).await;
+    client.accepted(&event(0).content("new").at(2).sign()).await;
+    let late = client.publish(&event(0).content("older").at(1).sign()).await;
+    assert!(
+        late.accepted && late.message.starts_with("duplicate: "),
+        "{late:?}"
+    );
+    client
+        .accepted(&event(30_023).content("a1").at(1).tag(["d", "a"]).sign())
+        .await;
+    client
+        .accepted(&event(30_023).content("b1").at(1).tag(["d", "b"]).sign())
+        .await;
+    client
+        .accepted(&event(30_023).content("a2").at(2).tag(["d", "a"]).sign())
+        .await;
+    let ephemeral = event(20_001).content("gone").sign();
+    client.send(json!(["EVENT", ephemeral])).await;
+    assert_eq!(client.live("live").await, ephemeral);
+    assert!(client.ok_for(&ephemeral).await.accepted);
+    let mut all: Vec<String> = client
+        .req("all", &[json!({})])
+        .await
+        .iter()
+        .map(|e| e["content"].as_str().unwrap().to_owned())
+        .collect();
+    all.sort();
+    assert_eq!(all, ["a2", "b1", "new"]);
+}
+
+#[tokio::test]
+async fn count_counts_each_event_once() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    for n in 0..5 {
+        client
+            .accepted(&note(&n.to_string()).tag(["t", "x"]).sign())
+            .await;
+    }
+    client
+        .send(json!(["COUNT", "c:1", {"kinds": [1], "limit": 1}, {"#t": ["x"]}]))
+        .await;
+    assert_eq!(client.next().await, json!(["COUNT", "c:1", {"count": 5}]));
+}
+
+#[tokio::test]
+async fn any_subscription_id_works() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    let event = note("x").sign();
+    client.accepted(&event).await;
+    for id in ["a:b", "*", " ", "\"\\\n", "😀", &"x".repeat(64)] {
+        assert_eq!(client.req(id, &[json!({})]).await.len(), 1, "{id:?}");
+        client.send(json!(["CLOSE", id])).await;
+    }
+}
