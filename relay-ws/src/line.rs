@@ -1,9 +1,9 @@
 //! The line to one client: everything that is said to it goes through here, so that plugins hear the same.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use bytes::Bytes;
-use protocol::{EventId, Hint, RelayMessage, SubscriptionId};
+use protocol::{Hint, RelayMessage, SubscriptionId};
 use pubsub::{Command, ConnectionId};
 
 use crate::{
@@ -89,12 +89,6 @@ impl Line {
         self.say(&RelayMessage::Auth {
             challenge: self.id.as_str(),
         });
-    }
-
-    /// An answer to something malformed, ready as a frame.
-    pub fn answer(&self, subscription: Option<&str>, command: Command, frame: Bytes) {
-        self.outbox.push(frame.clone());
-        self.copy(subscription, command, || frame);
     }
 
     /// What a plugin said on this line's channels: it is not copied back to the plugins.

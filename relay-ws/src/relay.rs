@@ -101,14 +101,14 @@ impl Relay {
             } else {
                 message
             };
-            connection.line.ok(id, accepted, message);
+            connection.line.ok(&id, accepted, message);
         }
     }
 
     /// Pays the OKs that an AUTH is owed.
     pub fn answer_auth(&self, connection: &Connection, id: EventId, accepted: bool, message: &str) {
         for _ in 0..connection.settle(&Debt::Auth(id)) {
-            connection.line.ok(id, accepted, message);
+            connection.line.ok(&id, accepted, message);
         }
     }
 
@@ -135,7 +135,7 @@ impl Relay {
             counter!("relay_answers_overdue_total").increment(u64::from(answers));
             for _ in 0..answers {
                 match &debt {
-                    Debt::Event(id) | Debt::Auth(id) => connection.line.ok(*id, false, LATE),
+                    Debt::Event(id) | Debt::Auth(id) => connection.line.ok(id, false, LATE),
                     Debt::Count(id, _) => connection.line.closed(id.as_str(), LATE),
                 }
             }

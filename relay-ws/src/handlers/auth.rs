@@ -14,14 +14,14 @@ impl Cx<'_> {
     pub(super) async fn auth(&self, event: Box<Event>) {
         let (id, line) = (event.id, &self.connection.line);
         if let Err(reason) = self.is_answer_to_challenge(&event) {
-            return line.ok(id, false, &reason.to_string());
+            return line.ok(&id, false, &reason.to_string());
         }
         let deadline = Self::deadline(self.relay.config.websocket.auth_deadline_s);
         match self.connection.owe(Debt::Auth(id), deadline) {
             Owing::New => {}
             Owing::Again => return,
             Owing::TooMany => {
-                return line.ok(id, false, "rate-limited: too many events without an answer yet");
+                return line.ok(&id, false, "rate-limited: too many events without an answer yet");
             }
         }
         let purpose = Purpose::Authenticate;

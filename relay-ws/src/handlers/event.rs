@@ -17,18 +17,18 @@ impl Cx<'_> {
     pub(super) async fn event(&self, event: Box<Event>) {
         let (id, line) = (event.id, &self.connection.line);
         if let Err(reason) = self.is_acceptable(&event) {
-            return line.ok(id, false, &reason.to_string());
+            return line.ok(&id, false, &reason.to_string());
         }
         if !is_forgotten(event.kind) && (self.relay.known.contains(&id) || self.relay.published.contains(&id))
         {
-            return line.ok(id, true, "duplicate: already have this event");
+            return line.ok(&id, true, "duplicate: already have this event");
         }
         let deadline = Self::deadline(self.relay.config.websocket.event_deadline_s);
         match self.connection.owe(Debt::Event(id), deadline) {
             Owing::New => {}
             Owing::Again => return,
             Owing::TooMany => {
-                return line.ok(id, false, "rate-limited: too many events without an answer yet");
+                return line.ok(&id, false, "rate-limited: too many events without an answer yet");
             }
         }
         let submission = Submission {

@@ -9,8 +9,7 @@ mod req;
 use std::{sync::Arc, time::Instant};
 
 use metrics::counter;
-use protocol::{Answer, ClientMessage, Filter, Prefix, Reason};
-use pubsub::Command;
+use protocol::{Answer, BadMessage, ClientMessage, Filter, Prefix, Reason};
 use runtime::config::Limits;
 
 use crate::{connection::Connection, rate_limit::Action, relay::Relay};
@@ -40,15 +39,13 @@ impl Cx<'_> {
             Ok(ClientMessage::Count(query, filters)) => self.count(query, filters),
             Ok(ClientMessage::Close(subscription)) => self.close(&subscription),
             Ok(ClientMessage::Auth(event)) => self.auth(event).await,
-            Err(bad) => {
-                let (subscription, command) = match &bad.answer {
-                    Answer::Ok(_) => (None, Command::Ok),
-                    Answer::Closed(subscription) => (Some(subscription.as_str()), Command::Closed),
-                    Answer::Notice => (None, Command::Notice),
-                };
-                self.connection
-                    .line
-                    .answer(subscription, command, bad.to_json().into());
+            Err(BadMessage { answer, reason }) => {
+                let (line, reason) = (&self.connection.line, reason.to_string());
+                match answer {
+                    Answer::Ok(event) => line.ok(&event, false, &reason),
+                    Answer::Closed(subscription) => line.closed(&subscription, &reason),
+                    Answer::Notice => line.notice(&reason),
+                }
                 self.relay.count_invalid(self.connection);
             }
         }
