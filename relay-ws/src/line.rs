@@ -53,15 +53,17 @@ impl Line {
         });
     }
 
-    /// OK to an EVENT or AUTH.
-    pub fn ok(&self, event: EventId, accepted: bool, message: &str) {
+    /// OK to an EVENT or AUTH. Of a broken event the id is as the client wrote it.
+    pub fn ok(&self, event: &impl Display, accepted: bool, message: &str) {
         let frame = RelayMessage::Ok {
             event: &event.to_string(),
             accepted,
             message,
         }
         .to_json();
-        self.answer(None, Command::Ok, frame.into());
+        let frame = Bytes::from(frame);
+        self.outbox.push(frame.clone());
+        self.copy(None, Command::Ok, || frame);
     }
 
     /// CLOSED to a REQ or COUNT.
