@@ -41,7 +41,6 @@ async fn main() {
     };
     let url = std::env::var("DATABASE_URL").expect("DATABASE_URL names the database to fill");
     let store = Store::connect(&url, 4, Duration::from_secs(60)).await.unwrap();
-    store.migrate().await.unwrap();
     let corpus = Corpus::new(events.parse().unwrap());
     let number = rest.first().and_then(|word| word.parse().ok());
     let name = rest.get(1).map_or("", String::as_str);
@@ -54,6 +53,7 @@ async fn main() {
 }
 
 async fn load(store: &Store, corpus: Corpus, from: u64) {
+    store.migrate().await.unwrap();
     let (sender, mut batches) = mpsc::channel::<Vec<VerifiedEvent>>(8);
     std::thread::spawn(move || {
         for start in (from..corpus.events).step_by(BATCH) {

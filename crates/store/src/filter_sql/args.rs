@@ -1,0 +1,79 @@
+//! The parameters of a statement.
+
+use protocol::{Filter, TagFilter};
+
+use crate::{batch::signed, keys::tag_key};
+
+/// A filter with the numbers of its authors.
+#[derive(Debug)]
+pub(crate) struct Wanted<'f> {
+    pub filter: &'f Filter,
+    pub authors: Option<Vec<i32>>,
+}
+
+impl Wanted<'_> {
+    /// The filter's lower bound.
+    pub fn since(&self) -> i64 {
+        signed(self.filter.since.unwrap_or(0))
+    }
+
+    /// The filter's upper bound.
+    pub fn until(&self) -> i64 {
+        self.filter.until.map_or(i64::MAX, signed)
+    }
+}
+
+/// An argument.
+#[derive(Debug, Clone)]
+pub(crate) enum Arg {
+    Int(i64),
+    Ints(Vec<i64>),
+    Int4s(Vec<i32>),
+    Bytes(Vec<Vec<u8>>),
+}
+
+/// Arguments, each known in the text by its number.
+#[derive(Debug, Default)]
+pub(crate) struct Args {
+    pub list: Vec<Arg>,
+}
+
+impl Args {
+    fn push(&mut self, arg: Arg, cast: &str) -> String {
+        self.list.push(arg);
+        format!("${}::{cast}", self.list.len())
+    }
+
+    pub fn int(&mut self, value: i64) -> String {
+        self.push(Arg::Int(value), "bigint")
+    }
+
+    pub fn int4s(&mut self, values: Vec<i32>) -> String {
+        self.push(Arg::Int4s(values), "int4[]")
+    }
+
+    pub fn bytes(&mut self, values: Vec<Vec<u8>>) -> String {
+        self.push(Arg::Bytes(values), "bytea[]")
+    }
+
+    /// The hashes of a tag's values.
+    pub fn tag(&mut self, tag: &TagFilter) -> String {
+        let keys = tag
+            .values
+            .iter()
+            .map(|value| tag_key(tag.letter, value))
+            .collect();
+        self.push(Arg::Ints(keys), "bigint[]")
+    }
+
+    /// The filter's kinds, if it names any.
+    pub fn kinds(&mut self, wanted: &Wanted) -> Option<String> {
+        let kinds = wanted.filter.kinds.as_ref()?;
+        Some(self.int4s(kinds.iter().copied().map(i32::from).collect()))
+    }
+
+    /// The filter's authors, if it names any.
+    pub fn authors(&mut self, wanted: &Wanted) -> Option<String> {
+        wanted.authors.clone().map(|authors| self.int4s(authors))
+    }
+}

@@ -1,0 +1,35 @@
+//! A filter with ids: the list bounds the work, everything else is a condition on the few rows.
+
+use super::{Args, FilterQuery, Wanted};
+
+/// Uses `events_id`.
+pub(crate) fn by_id(wanted: &Wanted, limit: i64, now: i64) -> FilterQuery {
+    let mut args = Args::default();
+    let ids = wanted
+        .filter
+        .ids
+        .iter()
+        .flatten()
+        .map(|id| id.as_bytes().to_vec())
+        .collect();
+    let mut conditions = vec![
+        format!("id = ANY ({})", args.bytes(ids)),
+        format!("created_at >= {}", args.int(wanted.since())),
+        format!("created_at <= {}", args.int(wanted.until())),
+        format!("(expires_at IS NULL OR expires_at > {})", args.int(now)),
+    ];
+    conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
+    conditions.extend(
+        args.authors(wanted)
+            .map(|authors| format!("author = ANY ({authors})")),
+    );
+    for tag in &wanted.filter.tags {
+        conditions.push(format!("tags && {}", args.tag(tag)));
+    }
+    let n = args.int(limit);
+    let sql = format!(
+        "SELECT id, created_at, raw FROM events WHERE {} ORDER BY created_at DESC, id LIMIT {n}",
+        conditions.join(" AND ")
+    );
+    FilterQuery { sql, args: args.list }
+}
