@@ -1,0 +1,161 @@
+//! A queue of one's own, and workers that write down what they do.
+
+use std::{sync::Arc, time::Duration};
+
+use apalis::prelude::{Data, Monitor, WorkerBuilder, WorkerBuilderExt};
+use queue::{Delivery, Job, JobError, Producer, Queue, StreamBackend, StreamConfig};
+use runtime::redis::{self, RedisClient};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::{Mutex, Notify},
+    task::JoinHandle,
+};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A job that says what is to become of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errand {
+    pub number: u32,
+    pub fate: Fate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fate {
+    Succeed,
+    /// Fail until this attempt.
+    FailUntil(u32),
+    Abort,
+    Panic,
+    /// Wait until the test lets go.
+    Hold,
+}
+
+impl Job for Errand {
+    const QUEUE: Queue = Queue::Import;
+}
+
+pub fn errand(number: u32, fate: Fate) -> Errand {
+    Errand { number, fate }
+}
+
+/// A queue in a namespace of its own.
+pub struct Fixture {
+    pub producer: Producer,
+    pub redis: RedisClient,
+    pub namespace: String,
+}
+
+/// What workers did, and the lever for those that hold.
+#[derive(Default)]
+pub struct Ledger {
+    /// (worker, number, attempt) of each run that began.
+    pub begun: Mutex<Vec<(String, u32, u32)>>,
+    pub done: Mutex<Vec<u32>>,
+    pub release: Notify,
+}
+
+impl Fixture {
+    pub async fn new() -> Self {
+        let namespace = testkit::namespace();
+        let redis = redis::connect(&testkit::redis_url(), &namespace).await.unwrap();
+        Self {
+            producer: Producer::new(redis.clone(), &namespace),
+            redis,
+            namespace,
+        }
+    }
+
+    pub fn key(&self) -> String {
+        format!("{}queue:nostr:import", self.namespace)
+    }
+
+    pub async fn push(&self, errands: impl IntoIterator<Item = Errand>) {
+        for errand in errands {
+            self.producer.push(&errand).await.unwrap();
+        }
+    }
+
+    pub async fn worker(&self, name: &str, concurrency: usize, ledger: &Arc<Ledger>) -> Worker {
+        let config = StreamConfig {
+            consumer: name.to_owned(),
+            concurrency,
+            takeover: Duration::from_millis(300),
+            max_attempts: 3,
+            max_dead: 100,
+        };
+        let producer = self.producer.clone();
+        let blocking = redis::connect_blocking(&testkit::redis_url(), &self.namespace)
+            .await
+            .unwrap();
+        let (name, ledger) = (name.to_owned(), Arc::clone(ledger));
+        let monitor = Monitor::new().register(move |_restart| {
+            WorkerBuilder::new(name.as_str())
+                .backend(StreamBackend::<Errand>::new(
+                    &producer,
+                    blocking.clone(),
+                    config.clone(),
+                ))
+                .data((name.clone(), Arc::clone(&ledger)))
+                .concurrency(concurrency)
+                .catch_panic()
+                .build(run)
+        });
+        let stop = Arc::new(Notify::new());
+        let signal = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            let stopping = async move {
+                signal.notified().await;
+                Ok(())
+            };
+            monitor.run_with_signal(stopping).await.unwrap();
+        });
+        Worker { task, stop }
+    }
+}
+
+/// A worker of a test.
+pub struct Worker {
+    pub task: JoinHandle<()>,
+    stop: Arc<Notify>,
+}
+
+impl Worker {
+    /// Ends it gracefully.
+    pub async fn stop(self) {
+        self.stop.notify_one();
+        tokio::time::timeout(PATIENCE, self.task)
+            .await
+            .expect("it ends")
+            .unwrap();
+    }
+}
+
+async fn run(delivery: Delivery<Errand>, data: Data<(String, Arc<Ledger>)>) -> Result<(), JobError> {
+    let ((name, ledger), Errand { number, fate }) = (&*data, delivery.job);
+    ledger
+        .begun
+        .lock()
+        .await
+        .push((name.clone(), number, delivery.attempt));
+    match fate {
+        Fate::Succeed => {}
+        Fate::FailUntil(attempt) if delivery.attempt < attempt => return Err(JobError::retry("not yet")),
+        Fate::FailUntil(_) => {}
+        Fate::Abort => return Err(JobError::abort("hopeless")),
+        Fate::Panic => panic!("a panic in a job"),
+        Fate::Hold => ledger.release.notified().await,
+    }
+    ledger.done.lock().await.push(number);
+    Ok(())
+}
+
+/// Waits for a condition.
+pub async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !is_true().await {
+        assert!(tokio::time::Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
