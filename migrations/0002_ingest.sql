@@ -103,3 +103,12 @@ CREATE FUNCTION remove_events(p_seqs bigint[]) RETURNS bigint LANGUAGE sql AS $$
     )
     SELECT count(*) FROM removed;
 $$;
+
+-- Removes events whose time has passed (NIP-40), the first of them first.
+CREATE FUNCTION remove_expired(p_now bigint, p_at_most bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    -- The lock of ingest(): two that delete the same rows in different orders would wait for each other.
+    PERFORM pg_advisory_xact_lock(5327001);
+    RETURN remove_events(ARRAY(
+        SELECT seq FROM events WHERE expires_at <= p_now ORDER BY expires_at LIMIT p_at_most));
+END $$;

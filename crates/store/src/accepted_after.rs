@@ -13,28 +13,25 @@ pub struct Accepted {
     pub json: Bytes,
 }
 
-/// The newest of them, in their order.
-const ACCEPTED_AFTER: &str = "SELECT seq, raw FROM (
-    SELECT seq, raw FROM events WHERE seq > $1 ORDER BY seq DESC LIMIT $2) newest ORDER BY seq";
-
 impl Store {
     /// Events with a higher sequence number than `seq`; when there are more than `at_most`, the newest.
     pub async fn accepted_after(&self, seq: i64, at_most: u32) -> Result<Vec<Accepted>, StoreError> {
-        let rows: Result<Vec<(i64, Vec<u8>)>, sqlx::Error> = sqlx::query_as(ACCEPTED_AFTER)
-            .bind(seq)
-            .bind(i64::from(at_most))
-            .fetch_all(&self.reads)
-            .await;
-        let rows = rows.map_err(|source| StoreError::Query {
+        let rows = sqlx::query!(
+            r#"SELECT seq AS "seq!", raw AS "raw!" FROM
+            (SELECT seq, raw FROM events WHERE seq > $1 ORDER BY seq DESC LIMIT $2) newest ORDER BY seq"#,
+            seq,
+            i64::from(at_most),
+        )
+        .fetch_all(&self.reads)
+        .await
+        .map_err(|source| StoreError::Query {
             operation: "read new events",
             source,
         })?;
-        Ok(rows
-            .into_iter()
-            .map(|(seq, raw)| Accepted {
-                seq,
-                json: raw.into(),
-            })
-            .collect())
+        let accepted = rows.into_iter().map(|row| Accepted {
+            seq: row.seq,
+            json: row.raw.into(),
+        });
+        Ok(accepted.collect())
     }
 }

@@ -4,20 +4,20 @@ use protocol::{AuthLevel, PublicKey};
 
 use crate::{Store, StoreError};
 
-const AUTH_LEVEL: &str = "SELECT CASE
-    WHEN EXISTS (SELECT FROM trusted_authors WHERE pubkey = $1) THEN 4
-    WHEN EXISTS (SELECT FROM author_subscriptions WHERE pubkey = $1 AND expires_at > now()) THEN 3
-    WHEN EXISTS (SELECT FROM user_pubkeys WHERE pubkey = $1) THEN 2
-    ELSE 1 END";
-
 impl Store {
     /// The auth level of a proven key.
     pub async fn auth_level(&self, pubkey: PublicKey) -> Result<AuthLevel, StoreError> {
-        let level: Result<i32, sqlx::Error> = sqlx::query_scalar(AUTH_LEVEL)
-            .bind(pubkey.as_bytes().as_slice())
-            .fetch_one(&self.writes)
-            .await;
-        let level = level.map_err(|source| StoreError::Query {
+        let level = sqlx::query_scalar!(
+            r#"SELECT CASE
+                WHEN EXISTS (SELECT FROM trusted_authors WHERE pubkey = $1) THEN 4
+                WHEN EXISTS (SELECT FROM author_subscriptions WHERE pubkey = $1 AND expires_at > now()) THEN 3
+                WHEN EXISTS (SELECT FROM user_pubkeys WHERE pubkey = $1) THEN 2
+                ELSE 1 END AS "level!""#,
+            pubkey.as_bytes(),
+        )
+        .fetch_one(&self.writes)
+        .await
+        .map_err(|source| StoreError::Query {
             operation: "look up an auth level",
             source,
         })?;

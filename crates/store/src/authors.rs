@@ -1,6 +1,9 @@
 //! The numbers that stand for public keys in the tables.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use protocol::PublicKey;
 
@@ -10,9 +13,6 @@ use crate::{Store, StoreError};
 /// costs a look-up and nothing else.
 const REMEMBERED: usize = 200_000;
 
-/// Uses `authors_pubkey_key`.
-const AUTHOR_IDS: &str = "SELECT pubkey, id FROM authors WHERE pubkey = ANY ($1)";
-
 /// What is known already.
 #[derive(Debug, Default)]
 pub(crate) struct AuthorIds {
@@ -21,33 +21,24 @@ pub(crate) struct AuthorIds {
 
 impl AuthorIds {
     /// Numbers of known keys, and the keys that are not.
-    fn split<'k>(&self, pubkeys: &'k [PublicKey]) -> (Vec<i32>, Vec<&'k [u8]>) {
-        let known = self
-            .known
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn split(&self, pubkeys: &[PublicKey]) -> (Vec<i32>, Vec<Vec<u8>>) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut ids, mut unknown) = (Vec::with_capacity(pubkeys.len()), Vec::new());
         for pubkey in pubkeys {
             match known.get(pubkey) {
                 Some(id) => ids.push(*id),
-                None => unknown.push(pubkey.as_bytes().as_slice()),
+                None => unknown.push(pubkey.as_bytes().to_vec()),
             }
         }
         (ids, unknown)
     }
 
-    fn learn(&self, rows: &[([u8; 32], i32)]) {
-        let mut known = self
-            .known
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn learn(&self, rows: impl ExactSizeIterator<Item = (PublicKey, i32)>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() + rows.len() > REMEMBERED {
             known.clear();
         }
-        known.extend(
-            rows.iter()
-                .map(|(pubkey, id)| (PublicKey::from_bytes(*pubkey), *id)),
-        );
+        known.extend(rows);
     }
 }
 
@@ -56,16 +47,20 @@ impl Store {
     pub(crate) async fn author_ids(&self, pubkeys: &[PublicKey]) -> Result<Vec<i32>, StoreError> {
         let (mut ids, unknown) = self.authors.split(pubkeys);
         if !unknown.is_empty() {
-            let rows: Result<Vec<([u8; 32], i32)>, sqlx::Error> = sqlx::query_as(AUTHOR_IDS)
-                .bind(unknown)
-                .fetch_all(&self.reads)
-                .await;
-            let rows = rows.map_err(|source| StoreError::Query {
+            // Uses `authors_pubkey_key`, whose CHECK makes every pubkey 32 bytes.
+            let rows = sqlx::query!(
+                r#"SELECT pubkey AS "pubkey: [u8; 32]", id FROM authors WHERE pubkey = ANY ($1)"#,
+                &unknown
+            )
+            .fetch_all(&self.reads)
+            .await
+            .map_err(|source| StoreError::Query {
                 operation: "look up authors",
                 source,
             })?;
-            ids.extend(rows.iter().map(|(_, id)| id));
-            self.authors.learn(&rows);
+            ids.extend(rows.iter().map(|row| row.id));
+            let learnt = rows.iter().map(|row| (PublicKey::from_bytes(row.pubkey), row.id));
+            self.authors.learn(learnt);
         }
         Ok(ids)
     }

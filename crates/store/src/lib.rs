@@ -112,7 +112,7 @@ impl Store {
 
     /// Whether Postgres answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let pong = sqlx::query("SELECT 1").execute(&self.reads).await;
+        let pong = sqlx::query!("SELECT 1 AS one").fetch_one(&self.reads).await;
         pong.map(drop).map_err(|source| StoreError::Query {
             operation: "ping",
             source,

@@ -28,10 +28,6 @@ pub struct Saved {
     pub last_seq: Option<i64>,
 }
 
-/// One statement: it is its own transaction, and is committed when it answers.
-const INGEST: &str =
-    "SELECT verdicts, last_seq FROM ingest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-
 impl Store {
     /// Saves events. What has an outcome is committed and survives the end of this process and of Postgres. On an error
     /// nothing of this call may be saved, or some of it: to save it again is safe.
@@ -56,28 +52,32 @@ impl Store {
     ) -> Result<Option<i64>, StoreError> {
         let batch = Batch::new(&round.events);
         let targets = &batch.targets;
-        let answer: Result<(Vec<i16>, Option<i64>), sqlx::Error> = sqlx::query_as(INGEST)
-            .bind(&batch.ids)
-            .bind(&batch.pubkeys)
-            .bind(&batch.kinds)
-            .bind(&batch.created)
-            .bind(&batch.heads)
-            .bind(&batch.expires)
-            .bind(&batch.keys)
-            .bind(&batch.raws)
-            .bind(&batch.tags)
-            .bind(&batch.tag_ends)
-            .bind(&targets.targets)
-            .bind(&targets.pubkeys)
-            .bind(&targets.until)
-            .bind(&targets.deletions)
-            .fetch_one(&self.writes)
-            .await;
-        let (verdicts, last_seq) = answer.map_err(|source| StoreError::Save {
+        // One statement: it is its own transaction, and is committed when it answers.
+        let answer = sqlx::query!(
+            r#"SELECT verdicts AS "verdicts!", last_seq
+            FROM ingest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"#,
+            &batch.ids as _,
+            &batch.pubkeys as _,
+            &batch.kinds,
+            &batch.created,
+            &batch.heads,
+            &batch.expires as _,
+            &batch.keys as _,
+            &batch.raws as _,
+            &batch.tags,
+            &batch.tag_ends,
+            &targets.targets,
+            &targets.pubkeys as _,
+            &targets.until as _,
+            &targets.deletions as _,
+        )
+        .fetch_one(&self.writes)
+        .await
+        .map_err(|source| StoreError::Save {
             events: round.events.len(),
             source,
         })?;
-        for (verdict, place) in verdicts.iter().zip(&round.places) {
+        for (verdict, place) in answer.verdicts.iter().zip(&round.places) {
             outcomes[*place] = Some(match verdict {
                 0 => SaveOutcome::Stored,
                 1 => SaveOutcome::Duplicate,
@@ -85,7 +85,7 @@ impl Store {
                 _ => SaveOutcome::Deleted,
             });
         }
-        Ok(last_seq)
+        Ok(answer.last_seq)
     }
 }
 
