@@ -211,3 +211,38 @@ async fn a_thousand_authors_of_whom_nobody_knows_most() {
         );
     }
 }
+
+/// So many that neither tag may drive by itself: the search goes back in time by windows.
+#[tokio::test]
+async fn two_popular_tags_are_found_together_however_far_back() {
+    const DAY: u64 = 86_400;
+    let store = store().await;
+    // Each has one of the tags, every thousandth both; two a day.
+    let events: Vec<VerifiedEvent> = (0..9000)
+        .map(|n| {
+            let tags = match n % 1000 {
+                0 => r#"["t","a"],["r","b"]"#,
+                n if n % 2 == 0 => r#"["t","a"]"#,
+                _ => r#"["r","b"]"#,
+            };
+            let created_at = NOW - n * DAY / 2;
+            let (pubkey, sig) = ("1".repeat(64), "2".repeat(128));
+            VerifiedEvent::from_canonical(format!(
+                r#"{{"id":"{n:064x}","pubkey":"{pubkey}","created_at":{created_at},"kind":1,"tags":[{tags}],"content":"","sig":"{sig}"}}"#
+            ))
+            .unwrap()
+        })
+        .collect();
+    for batch in events.chunks(1000) {
+        save_batch(&store, &batch.iter().collect::<Vec<_>>()).await;
+    }
+    let both: Vec<&VerifiedEvent> = events.iter().step_by(1000).collect();
+    for limit in [1, 2, 5, 9, 10] {
+        let query = json!({"#t": ["a"], "#r": ["b"], "limit": limit});
+        let found = store.query(&[filter(query.clone())], NOW).await.unwrap();
+        assert_eq!(found.complete, limit >= 9, "{limit}");
+        assert_eq!(fixture::found(&store, query).await, json(&both[..limit.min(9)]));
+    }
+    let query = json!({"#t": ["a"], "#r": ["b"], "until": NOW - 1500 * DAY, "since": NOW - 3500 * DAY});
+    assert_eq!(found(&store, query).await, json(&both[3..8]));
+}
