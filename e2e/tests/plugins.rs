@@ -439,3 +439,55 @@ async fn a_proven_key_is_known_with_its_level() {
     let ok = client.publish(&note("his").by("bob").tag(["-"]).sign()).await;
     assert!(!ok.accepted && ok.message.starts_with("restricted: "), "{ok:?}");
 }
+
+#[tokio::test]
+async fn the_python_plugin_of_the_documentation_works() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::{Command, Stdio},
+    };
+    let stack = Stack::start().await;
+    let port = redis_url()
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .trim_end_matches('/')
+        .to_owned();
+    let mut plugin = Command::new("python3")
+        .args([
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/thank_you.py"),
+            &port,
+            &stack.namespace,
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(plugin.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "listening\n");
+    let mut client = stack.client().await;
+    let thanked = async {
+        // The relay looks for listeners ten times a second: what was published before it knew is not thanked for.
+        loop {
+            let event = note(&format!("{:?}", tokio::time::Instant::now())).sign();
+            client.accepted(&event).await;
+            client.start("sync", &[json!({"limit": 0})]).await;
+            let message = client.next().await;
+            if message[0] == "NOTICE" {
+                return (message, event);
+            }
+        }
+    };
+    let (notice, event) = tokio::time::timeout(PATIENCE, thanked).await.unwrap();
+    plugin.kill().unwrap();
+    plugin.wait().unwrap();
+    assert_eq!(
+        notice,
+        json!([
+            "NOTICE",
+            format!("thank you for {}", event["id"].as_str().unwrap())
+        ])
+    );
+}
