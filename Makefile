@@ -8,7 +8,7 @@ run: ## set everything up and run the relay until Ctrl-C
 	@scripts/run
 
 test: ## run every test against a private Redis and Postgres
-	@scripts/test
+	@scripts/services with test scripts/test
 
 bench: ## measure ingest, queries, fan-out and idle connections
 	@scripts/bench
@@ -19,7 +19,7 @@ fmt: ## format the code
 lint: ## what CI checks besides the tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo deny check bans sources
+	cargo deny check bans licenses sources
 
 clean-data: ## stop the private services and delete their data
-	@scripts/services stop run; scripts/services stop test; scripts/services stop bench; rm -rf .data
+	@for name in run test bench; do scripts/services delete $$name; done

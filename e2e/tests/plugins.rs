@@ -470,24 +470,23 @@ async fn the_python_plugin_of_the_documentation_works() {
     let mut client = stack.client().await;
     let thanked = async {
         // The relay looks for listeners ten times a second: what was published before it knew is not thanked for.
+        let mut thanks = Vec::new();
         loop {
             let event = note(&format!("{:?}", tokio::time::Instant::now())).sign();
             client.accepted(&event).await;
+            thanks.push(format!("thank you for {}", event["id"].as_str().unwrap()));
             client.start("sync", &[json!({"limit": 0})]).await;
             let message = client.next().await;
             if message[0] == "NOTICE" {
-                return (message, event);
+                return (message, thanks);
             }
         }
     };
-    let (notice, event) = tokio::time::timeout(PATIENCE, thanked).await.unwrap();
+    let (notice, thanks) = tokio::time::timeout(PATIENCE, thanked).await.unwrap();
     plugin.kill().unwrap();
     plugin.wait().unwrap();
-    assert_eq!(
-        notice,
-        json!([
-            "NOTICE",
-            format!("thank you for {}", event["id"].as_str().unwrap())
-        ])
+    assert!(
+        thanks.iter().any(|thanks| notice[1] == thanks.as_str()),
+        "{notice}"
     );
 }
