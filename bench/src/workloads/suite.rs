@@ -1,0 +1,98 @@
+//! All workloads in an order that makes sense: first the events, then the questions about them.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{
+    Bench, Shape, duplicates, fanout, idle, ingest, ingest_at_rate, live, requests, requests_at_rate,
+};
+use crate::report::Row;
+
+/// How much of everything.
+#[derive(Debug, Clone, Args)]
+pub struct Suite {
+    /// Only these: ingest, duplicates, req, live, fanout, idle. All without.
+    #[arg(long, value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Events that are sent as fast as they are taken.
+    #[arg(long, default_value_t = 60_000, value_parser = crate::cli::within(1_000, 10_000_000))]
+    pub events: usize,
+    /// Seconds of each closed or open loop of requests.
+    #[arg(long, default_value_t = 5, value_parser = crate::cli::within(1, 600))]
+    pub seconds: usize,
+    /// Connections of the fan-out.
+    #[arg(long, default_value_t = 5_000, value_parser = crate::cli::within(1, crate::cli::MAX_CONNECTIONS))]
+    pub fanout: usize,
+    /// Idle connections.
+    #[arg(long, default_value_t = 10_000, value_parser = crate::cli::within(1, crate::cli::MAX_CONNECTIONS))]
+    pub idle: usize,
+    /// Requests a second in the open loop.
+    #[arg(long, default_value_t = 500.0)]
+    pub request_rate: f64,
+}
+
+/// Events of a lonely client.
+const LONELY: usize = 500;
+/// Events at a rate, and the rate: what a relay with some thousands of users sees at its busiest.
+const AT_RATE: (usize, f64) = (5_000, 500.0);
+
+impl Suite {
+    /// Events of the corpus that the suite needs.
+    pub fn corpus(&self) -> usize {
+        self.events + LONELY + AT_RATE.0
+    }
+
+    fn wants(&self, workload: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|wanted| wanted == workload)
+    }
+}
+
+/// Runs the suite; each row is told as it comes.
+pub async fn suite(
+    bench: &Bench,
+    suite: &Suite,
+    tell: &mut impl FnMut(Row) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (bulk, lonely) = (suite.events, suite.events + LONELY);
+    let seconds = Duration::from_secs(suite.seconds as u64);
+    if suite.wants("ingest") {
+        tell(ingest(bench, 0..bulk, 8, 64).await?)?;
+        settle().await;
+        tell(ingest(bench, bulk..lonely, 1, 1).await?)?;
+        tell(ingest_at_rate(bench, lonely..suite.corpus(), 8, AT_RATE.1).await?)?;
+    }
+    if suite.wants("duplicates") {
+        // The newest ones: nothing has replaced them, and every relay that remembers recent ids knows them.
+        tell(duplicates(bench, bulk - 1_000..bulk, suite.events, 8, 64).await?)?;
+    }
+    settle().await;
+    if suite.wants("req") {
+        for shape in Shape::ALL {
+            tell(requests(bench, shape, bulk, 8, seconds).await?)?;
+        }
+        for shape in Shape::ALL {
+            tell(requests(bench, shape, bulk, 1, seconds).await?)?;
+        }
+        tell(requests_at_rate(bench, Shape::Feed, bulk, 8, suite.request_rate, seconds).await?)?;
+    }
+    settle().await;
+    if suite.wants("live") {
+        tell(live(bench, 10, 10.0, 2 * seconds).await?)?;
+    }
+    if suite.wants("fanout") {
+        tell(fanout(bench, suite.fanout, 60).await?)?;
+        settle().await;
+    }
+    if suite.wants("idle") {
+        for row in idle(bench, suite.idle, seconds).await? {
+            tell(row)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the last workload left to do (closing connections, writing back) is not the next one's.
+async fn settle() {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+}
