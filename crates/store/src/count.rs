@@ -12,7 +12,13 @@ impl Store {
     pub async fn count(&self, filters: &[Filter], now: u64) -> Result<u64, StoreError> {
         let mut wanted = Vec::with_capacity(filters.len());
         for filter in filters {
-            wanted.extend(self.wanted(filter).await?);
+            if let Some(one) = self.wanted(filter).await? {
+                let driver = match filter.ids {
+                    Some(_) => None,
+                    None => Some(self.plan(&one, now).await?.driver),
+                };
+                wanted.push((one, driver));
+            }
         }
         if wanted.is_empty() {
             return Ok(0);

@@ -44,12 +44,15 @@ const FOR_COUNTS: u32 = 2;
 /// Connections for writes. Batches take turns anyway; the other is for maintenance and small things.
 const FOR_WRITES: u32 = 2;
 
+/// Prepared statements of a connection. Filters of every shape make some hundred texts, nearly all of them a few dozen.
+const STATEMENTS: usize = 256;
+
 /// The database of a relay. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     /// For filters: these connections plan as the SQL is written, by index, whatever the statistics say.
     reads: PgPool,
-    /// For counts, which read much and are planned by the statistics.
+    /// For counts, in the same way: a few, since each may read much.
     counts: PgPool,
     /// For everything else.
     writes: PgPool,
@@ -71,26 +74,23 @@ impl Store {
         };
         let for_reads = max_connections.saturating_sub(FOR_COUNTS + FOR_WRITES).max(1);
         let timeout = format!("{}ms", statement_timeout.as_millis());
-        let by_index = [
-            ("application_name", "switchyard-reads"),
-            ("statement_timeout", timeout.as_str()),
-            ("plan_cache_mode", "force_generic_plan"),
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("max_parallel_workers_per_gather", "0"),
-            ("jit", "off"),
-        ];
+        let by_index = |name| {
+            options.clone().statement_cache_capacity(STATEMENTS).options([
+                ("application_name", name),
+                ("statement_timeout", timeout.as_str()),
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_seqscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+                ("max_parallel_workers_per_gather", "0"),
+                ("jit", "off"),
+            ])
+        };
         let reads = pool(for_reads)
-            .connect_with(options.clone().options(by_index).statement_cache_capacity(256))
+            .connect_with(by_index("switchyard-reads"))
             .await
             .map_err(StoreError::Connect)?;
-        let bounded = [
-            ("application_name", "switchyard-counts"),
-            ("statement_timeout", timeout.as_str()),
-            ("jit", "off"),
-        ];
-        let counts = pool(FOR_COUNTS).connect_lazy_with(options.clone().options(bounded));
+        let counts = pool(FOR_COUNTS).connect_lazy_with(by_index("switchyard-counts"));
         let plain = [
             ("application_name", "switchyard-writes"),
             ("plan_cache_mode", "force_generic_plan"),

@@ -2,9 +2,20 @@
 
 use super::{Args, FilterQuery, Wanted};
 
-/// Uses `events_id`.
+/// The newest `limit` of them that are not expired at `now`. Uses `events_id`.
 pub(crate) fn by_id(wanted: &Wanted, limit: i64, now: i64) -> FilterQuery {
     let mut args = Args::default();
+    let conditions = conditions(wanted, &mut args);
+    let (now, n) = (args.int(now), args.int(limit));
+    let sql = format!(
+        "SELECT id, created_at, raw FROM events WHERE {conditions} AND (expires_at IS NULL OR expires_at > {now}) \
+         ORDER BY created_at DESC, id LIMIT {n}"
+    );
+    FilterQuery { sql, args: args.list }
+}
+
+/// Everything that the filter says, on the table itself.
+pub(super) fn conditions(wanted: &Wanted, args: &mut Args) -> String {
     let ids = wanted
         .filter
         .ids
@@ -16,7 +27,6 @@ pub(crate) fn by_id(wanted: &Wanted, limit: i64, now: i64) -> FilterQuery {
         format!("id = ANY ({})", args.bytes(ids)),
         format!("created_at >= {}", args.int(wanted.since())),
         format!("created_at <= {}", args.int(wanted.until())),
-        format!("(expires_at IS NULL OR expires_at > {})", args.int(now)),
     ];
     conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
     conditions.extend(
@@ -26,10 +36,5 @@ pub(crate) fn by_id(wanted: &Wanted, limit: i64, now: i64) -> FilterQuery {
     for tag in &wanted.filter.tags {
         conditions.push(format!("tags && {}", args.tag(tag)));
     }
-    let n = args.int(limit);
-    let sql = format!(
-        "SELECT id, created_at, raw FROM events WHERE {} ORDER BY created_at DESC, id LIMIT {n}",
-        conditions.join(" AND ")
-    );
-    FilterQuery { sql, args: args.list }
+    conditions.join(" AND ")
 }

@@ -1,43 +1,42 @@
 //! How many: of what matches, and of what an index would be scanned for.
 
-use super::{Args, Driver, FilterQuery, Wanted, slots::Slots};
+use super::{
+    Args, Driver, FilterQuery, Wanted, by_id,
+    slots::{Scan, Slots},
+};
 
-/// The number of events that match any of the filters and are not expired at `now`, each once.
-pub(crate) fn counted(filters: &[Wanted], now: i64) -> FilterQuery {
+/// The number of events that match any of the filters and are not expired at `now`, each once. `None` drives a filter
+/// with ids. Only indexes are read; what has expired and is not removed yet are few, and taken off.
+pub(crate) fn counted(filters: &[(Wanted, Option<Driver>)], now: i64) -> FilterQuery {
     let mut args = Args::default();
     let now = args.int(now);
     let selects: Vec<String> = filters
         .iter()
-        .map(|wanted| matching(wanted, &now, &mut args))
+        .map(|(wanted, driver)| matching(wanted, *driver, &mut args))
         .collect();
+    // Numbers come twice only from several filters, or by several values of a tag.
+    let once = match filters {
+        [(wanted, Some(Driver::Tag(place)))] => wanted.filter.tags[*place].values.len() == 1,
+        [_] => true,
+        _ => false,
+    };
+    let count = if once { "count(*)" } else { "count(DISTINCT seq)" };
     FilterQuery {
-        sql: format!("SELECT count(*) FROM ({}) matching", selects.join(" UNION ")),
+        sql: format!(
+            "SELECT {count} FROM ({}) m WHERE seq NOT IN (SELECT seq FROM events WHERE expires_at <= {now})",
+            selects.join(" UNION ALL ")
+        ),
         args: args.list,
     }
 }
 
-fn matching(wanted: &Wanted, now: &str, args: &mut Args) -> String {
-    let mut conditions = vec![
-        format!("created_at >= {}", args.int(wanted.since())),
-        format!("created_at <= {}", args.int(wanted.until())),
-        format!("(expires_at IS NULL OR expires_at > {now})"),
-    ];
-    if let Some(ids) = &wanted.filter.ids {
-        let ids = args.bytes(ids.iter().map(|id| id.as_bytes().to_vec()).collect());
-        conditions.push(format!("id = ANY ({ids})"));
-    }
-    conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
-    conditions.extend(
-        args.authors(wanted)
-            .map(|authors| format!("author = ANY ({authors})")),
-    );
-    for tag in &wanted.filter.tags {
-        conditions.push(format!(
-            "seq IN (SELECT event FROM searchable_tags WHERE tag = ANY ({}))",
-            args.tag(tag)
-        ));
-    }
-    format!("SELECT seq FROM events WHERE {}", conditions.join(" AND "))
+fn matching(wanted: &Wanted, driver: Option<Driver>, args: &mut Args) -> String {
+    let Some(driver) = driver else {
+        return format!("SELECT seq FROM events WHERE {}", by_id::conditions(wanted, args));
+    };
+    let slots = Slots::of(driver, wanted, args).into_select();
+    let scan = Scan::of(driver, wanted, wanted.since(), args).whole();
+    format!("SELECT k.seq FROM ({slots}) s CROSS JOIN LATERAL ({scan}) k")
 }
 
 /// For each driver how many rows its slots have, counted up to `at_most`: an array of numbers.
