@@ -99,7 +99,9 @@ impl Outbox {
         }
         waiting.bytes += message.len();
         waiting.messages.push_back(message);
-        if waiting.messages.len() > self.limits.messages || waiting.bytes > self.limits.bytes {
+        // One message alone is taken however large: it is bounded where events are accepted.
+        let too_much = waiting.messages.len() > 1 && waiting.bytes > self.limits.bytes;
+        if too_much || waiting.messages.len() > self.limits.messages {
             *waiting = Waiting {
                 close: Some(Close::because(
                     CloseReason::TooSlow,

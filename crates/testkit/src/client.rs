@@ -194,6 +194,18 @@ impl Client {
         }
     }
 
+    /// Whether the connection ends, with or without a farewell.
+    pub async fn ends(&mut self) -> bool {
+        let ending = async {
+            while let Some(Ok(frame)) = self.socket.next().await {
+                if frame.is_close() {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, ending).await.is_ok()
+    }
+
     /// Closes the connection.
     pub async fn leave(mut self) {
         // It may be closed already.
