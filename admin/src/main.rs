@@ -26,17 +26,23 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("runtime")?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_signals(DRAIN).context("signals")?;
-        let data = redis::connect(config.redis.data(), "admin").await.context("Redis")?;
+        let data = redis::connect(config.redis.data(), "admin")
+            .await
+            .context("Redis")?;
         let postgres = &config.postgres;
         let store = Store::connect(postgres.url.expose(), CONNECTIONS, postgres.statement_timeout())
             .await
             .context("Postgres")?;
-        let listener = TcpListener::bind(&config.admin.listen).await.context("admin.listen")?;
-        info!(address = %listener.local_addr()?, "admin is listening");
-        axum::serve(listener, health::router(readiness(store, data), telemetry.metrics.clone()))
-            .with_graceful_shutdown(shutdown.soft.cancelled_owned())
+        let listener = TcpListener::bind(&config.admin.listen)
             .await
-            .context("admin")
+            .context("admin.listen")?;
+        info!(address = %listener.local_addr()?, "admin is listening");
+        let pages = health::router(readiness(store, data), telemetry.metrics.clone());
+        let served = axum::serve(listener, pages).with_graceful_shutdown(shutdown.soft.cancelled_owned());
+        tokio::select! {
+            served = served => served.context("admin"),
+            () = shutdown.hard.cancelled() => Ok(()),
+        }
     })
 }
 

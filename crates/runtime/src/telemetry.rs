@@ -1,5 +1,7 @@
 //! Logs, error reports and metrics, set up once at the start of a process.
 
+use std::io::IsTerminal;
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{
     EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt,
@@ -46,7 +48,9 @@ pub fn init(process: &'static str, config: &Telemetry) -> Result<TelemetryGuard,
         sentry::init((dsn, options))
     });
     let format = match config.format {
+        // Colours are for people: a file gets none.
         LogFormat::Text => tracing_subscriber::fmt::layer()
+            .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr)
             .boxed(),
         LogFormat::Json => tracing_subscriber::fmt::layer()

@@ -47,13 +47,38 @@ fn filled_in(text: &str) -> String {
 
 #[test]
 fn every_variable_is_one_that_the_configuration_knows() {
-    for (name, service) in compose().services.into_iter().filter(|(name, _)| !["postgres", "redis"].contains(&name.as_str())) {
+    for (name, service) in compose()
+        .services
+        .into_iter()
+        .filter(|(name, _)| !["postgres", "redis"].contains(&name.as_str()))
+    {
         assert!(service.environment.contains_key("REDIS_URL"), "{name}");
-        let environment = service.environment.into_iter().map(|(key, value)| (key, filled_in(&value)));
-        let config = Config::from_sources(None, environment).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let environment = service
+            .environment
+            .into_iter()
+            .map(|(key, value)| (key, filled_in(&value)));
+        let config =
+            Config::from_sources(None, environment).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(config.redis.url.expose(), "redis://redis:6379", "{name}");
-        assert_eq!(config.postgres.url.expose(), "postgres://switchyard:switchyard@postgres:5432/switchyard", "{name}");
+        assert_eq!(
+            config.postgres.url.expose(),
+            "postgres://switchyard:switchyard@postgres:5432/switchyard",
+            "{name}"
+        );
     }
+}
+
+#[test]
+fn no_image_runs_as_root() {
+    let dockerfile =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Dockerfile")).unwrap();
+    let (_, base) = dockerfile.split_once(" AS base\n").unwrap();
+    let (base, targets) = base.split_once("\nFROM ").unwrap();
+    assert!(base.contains("\nUSER switchyard"));
+    for line in targets.lines().filter(|line| line.starts_with("FROM ")) {
+        assert!(line.starts_with("FROM base AS "), "{line}");
+    }
+    assert!(!targets.contains("\nUSER"), "the base's user stays");
 }
 
 #[test]
@@ -61,12 +86,21 @@ fn services_can_be_scaled_and_are_watched() {
     let services = compose().services;
     for name in ["postgres", "redis", "relay-ws", "worker", "admin"] {
         assert!(services[name].healthcheck.is_some(), "{name} has a health check");
-        assert!(services[name].container_name.is_none(), "{name} may have siblings");
+        assert!(
+            services[name].container_name.is_none(),
+            "{name} may have siblings"
+        );
     }
-    assert!(services["relay-ws"].ports.iter().all(|port| port.contains('-')), "a range of ports");
+    assert!(
+        services["relay-ws"].ports.iter().all(|port| port.contains('-')),
+        "a range of ports"
+    );
     assert!(services["worker"].ports.is_empty());
     assert_eq!(services["postgres"].image.as_deref(), Some("postgres:16"));
     assert_eq!(services["redis"].image.as_deref(), Some("redis:7"));
     let redis = filled_in(services["redis"].command.as_ref().unwrap().as_str().unwrap());
-    assert!(redis.contains("--appendonly yes") && redis.contains("noeviction"), "{redis}");
+    assert!(
+        redis.contains("--appendonly yes") && redis.contains("noeviction"),
+        "{redis}"
+    );
 }
