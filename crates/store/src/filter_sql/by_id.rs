@@ -16,18 +16,14 @@ pub(crate) fn by_id(wanted: &Wanted, limit: i64, now: i64) -> FilterQuery {
 
 /// Everything that the filter says, on the table itself.
 pub(super) fn conditions(wanted: &Wanted, args: &mut Args) -> String {
-    let ids = wanted
-        .filter
-        .ids
-        .iter()
-        .flatten()
-        .map(|id| id.as_bytes().to_vec())
-        .collect();
     let mut conditions = vec![
-        format!("id = ANY ({})", args.bytes(ids)),
         format!("created_at >= {}", args.int(wanted.since())),
         format!("created_at <= {}", args.int(wanted.until())),
     ];
+    if let Some(ids) = &wanted.filter.ids {
+        let ids = args.bytes(ids.iter().map(|id| id.as_bytes().to_vec()).collect());
+        conditions.push(format!("id = ANY ({ids})"));
+    }
     conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
     conditions.extend(
         args.authors(wanted)

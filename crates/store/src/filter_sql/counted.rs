@@ -1,15 +1,15 @@
 //! How many: of what matches, and of what an index would be scanned for.
 
 use super::{
-    Args, Driver, FilterQuery, Wanted, by_id,
+    Args, Driver, FilterQuery, Wanted,
+    by_id::conditions,
     slots::{Scan, Slots},
 };
 
 /// The number of events that match any of the filters and are not expired at `now`, each once. `None` drives a filter
-/// with ids. Only indexes are read; what has expired and is not removed yet are few, and taken off.
+/// with ids. Only indexes are read. What has expired and is not removed yet are few: they are looked at and taken off.
 pub(crate) fn counted(filters: &[(Wanted, Option<Driver>)], now: i64) -> FilterQuery {
     let mut args = Args::default();
-    let now = args.int(now);
     let selects: Vec<String> = filters
         .iter()
         .map(|(wanted, driver)| matching(wanted, *driver, &mut args))
@@ -21,10 +21,17 @@ pub(crate) fn counted(filters: &[(Wanted, Option<Driver>)], now: i64) -> FilterQ
         _ => false,
     };
     let count = if once { "count(*)" } else { "count(DISTINCT seq)" };
+    let expired: Vec<String> = filters
+        .iter()
+        .map(|(wanted, _)| conditions(wanted, &mut args))
+        .collect();
     FilterQuery {
         sql: format!(
-            "SELECT {count} FROM ({}) m WHERE seq NOT IN (SELECT seq FROM events WHERE expires_at <= {now})",
-            selects.join(" UNION ALL ")
+            "SELECT (SELECT {count} FROM ({}) m) \
+             - (SELECT count(*) FROM events WHERE expires_at <= {} AND (({})))",
+            selects.join(" UNION ALL "),
+            args.int(now),
+            expired.join(") OR ("),
         ),
         args: args.list,
     }
@@ -32,11 +39,12 @@ pub(crate) fn counted(filters: &[(Wanted, Option<Driver>)], now: i64) -> FilterQ
 
 fn matching(wanted: &Wanted, driver: Option<Driver>, args: &mut Args) -> String {
     let Some(driver) = driver else {
-        return format!("SELECT seq FROM events WHERE {}", by_id::conditions(wanted, args));
+        return format!("SELECT seq FROM events WHERE {}", conditions(wanted, args));
     };
     let slots = Slots::of(driver, wanted, args).into_select();
     let scan = Scan::of(driver, wanted, wanted.since(), args).whole();
-    format!("SELECT k.seq FROM ({slots}) s CROSS JOIN LATERAL ({scan}) k")
+    // OFFSET 0: each slot is a scan of its own, by all columns of its index.
+    format!("SELECT k.seq FROM ({slots}) s CROSS JOIN LATERAL ({scan} OFFSET 0) k")
 }
 
 /// For each driver how many rows its slots have, counted up to `at_most`: an array of numbers.
