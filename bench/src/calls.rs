@@ -148,9 +148,17 @@ pub async fn closed_loop<'c>(
 ) -> anyhow::Result<()> {
     let connections = sockets.iter_mut().map(|socket| async {
         let mut waiting = Waiting::new(tally);
+        let mut held = None;
         loop {
             while waiting.since.len() < window {
-                let Some(call) = next() else { break };
+                let Some(call) = held.take().or_else(&next) else {
+                    break;
+                };
+                // The answers to two equal calls could not be told apart: the second waits for the first.
+                if waiting.since.contains_key(&call.key()) {
+                    held = Some(call);
+                    break;
+                }
                 call.queue(socket);
                 waiting.since.insert(call.key(), Instant::now());
             }

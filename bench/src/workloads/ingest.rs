@@ -44,7 +44,7 @@ pub async fn duplicates(
     window: usize,
 ) -> anyhow::Result<Row> {
     let events = bounded(&events, &bench.corpus)?;
-    // An OK names its event only: one connection must not have the same event in flight twice.
+    // An OK names its event only, so a connection has it in flight once: with too few it would wait for itself.
     anyhow::ensure!(
         events.len() > connections * window,
         "too few events for so many in flight"

@@ -24,8 +24,10 @@ use crate::{
 pub enum Shape {
     /// Notes and reposts of 100 authors, limit 50.
     Feed,
-    /// Whatever addresses one person, limit 50.
+    /// Replies, reposts, reactions and zaps for one person, limit 50: as clients ask.
     Notifications,
+    /// Whatever addresses one person, limit 50: follow lists of tens of kilobytes too.
+    Addressed,
     /// The newest 200 notes of all.
     Global,
     /// Metadata, follows and relays of one person.
@@ -38,9 +40,10 @@ pub enum Shape {
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Feed,
         Self::Notifications,
+        Self::Addressed,
         Self::Global,
         Self::Profile,
         Self::Ids,
@@ -53,6 +56,7 @@ impl fmt::Display for Shape {
         f.write_str(match self {
             Self::Feed => "feed",
             Self::Notifications => "notifications",
+            Self::Addressed => "addressed",
             Self::Global => "global",
             Self::Profile => "profile",
             Self::Ids => "ids",
@@ -115,7 +119,10 @@ fn filter(shape: Shape, index: &Index, random: &mut StdRng) -> String {
             }
             json!({"authors": authors, "kinds": [1, 6], "limit": 50})
         }
-        Shape::Notifications => json!({"#p": [one_of(&index.addressed)], "limit": 50}),
+        Shape::Notifications => {
+            json!({"#p": [one_of(&index.addressed)], "kinds": [1, 6, 7, 9_735], "limit": 50})
+        }
+        Shape::Addressed => json!({"#p": [one_of(&index.addressed)], "limit": 50}),
         Shape::Global => json!({"kinds": [1], "limit": 200}),
         Shape::Profile => json!({"authors": [one_of(&index.authors)], "kinds": [0, 3, 10_002]}),
         Shape::Ids => {

@@ -33,6 +33,7 @@ async fn duplicates_repeat_few_events() {
     let bench = bench(Faults::default(), 50).await;
     let row = duplicates(&bench, 0..50, 400, 2, 10).await.unwrap();
     assert_eq!(row.accepted, 400);
+    assert!(row.faults.is_empty(), "{:?}", row.faults);
     assert!(
         duplicates(&bench, 0..50, 400, 8, 10).await.is_err(),
         "too few for so many in flight"
