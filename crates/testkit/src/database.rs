@@ -1,6 +1,9 @@
 //! A database per test, copied from a template that has the schema.
 
-use std::str::FromStr;
+use std::{
+    str::FromStr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use sqlx::{
     AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
@@ -11,7 +14,11 @@ use crate::services::{database_url, random_name, top};
 /// Guards the template against tests that start at the same time.
 const TEMPLATE_LOCK: i64 = 7_260_431;
 
-/// A database with the schema and nothing in it. It is dropped with the services.
+/// No test runs as long as this: a database of this age is left over.
+const LEFT_OVER: Duration = Duration::from_secs(3600);
+
+/// A database with the schema and nothing in it. It goes with the private services; on any other server a later run
+/// drops it. (A test that dropped its own would wait for a checkpoint.)
 #[derive(Debug)]
 pub struct TestDatabase {
     /// Where it is.
@@ -27,7 +34,8 @@ impl TestDatabase {
             .await
             .expect("Postgres for tests answers");
         let template = template(&mut admin, &options).await;
-        let name = format!("test_{}", random_name());
+        drop_left_over(&mut admin).await;
+        let name = format!("{}_{}", stamp(SystemTime::now()), random_name());
         run(
             &mut admin,
             &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log"),
@@ -44,9 +52,69 @@ impl TestDatabase {
             .expect("the test's database answers")
     }
 
+    /// Runs SQL; what the session holds it holds until it is dropped.
+    pub async fn run(&self, sql: &str) -> PgConnection {
+        let mut session = self.connect().await;
+        run(&mut session, sql).await;
+        session
+    }
+
+    /// Nobody gets in any more, and who is in is thrown out: as if Postgres were away.
+    pub async fn shut(&self) {
+        let name = &self.name;
+        self.administer(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"))
+            .await;
+        self.administer(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        ))
+        .await;
+    }
+
+    /// After [`Self::shut`]: everybody gets in again.
+    pub async fn open(&self) {
+        self.administer(&format!(
+            "ALTER DATABASE {} WITH ALLOW_CONNECTIONS true",
+            self.name
+        ))
+        .await;
+    }
+
+    async fn administer(&self, sql: &str) {
+        let mut session = PgConnection::connect(&database_url())
+            .await
+            .expect("Postgres for tests answers");
+        run(&mut session, sql).await;
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+}
+
+/// The start of the names of databases that are made now; later ones sort behind it.
+fn stamp(time: SystemTime) -> String {
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .expect("it is after 1970")
+        .as_secs();
+    format!("test_{seconds:08x}")
+}
+
+async fn drop_left_over(admin: &mut PgConnection) {
+    let left_over: Vec<String> = sqlx::query_scalar(
+        "SELECT datname::text FROM pg_database WHERE datname ~ $1 AND datname COLLATE \"C\" < $2",
+    )
+    .bind("^test_[0-9a-f]{8}_[0-9a-f]{16}$")
+    .bind(stamp(SystemTime::now() - LEFT_OVER))
+    .fetch_all(&mut *admin)
+    .await
+    .expect("pg_database");
+    for name in left_over {
+        // Another test may be faster; one that somebody still looks into stays.
+        let _dropped = admin
+            .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
+            .await;
     }
 }
 

@@ -5,11 +5,13 @@
 mod client;
 mod database;
 mod events;
+mod redis;
 mod services;
 mod stack;
 
 pub use client::{Client, OkReply};
 pub use database::TestDatabase;
 pub use events::{EventBuilder, Keys, event, note};
+pub use redis::TestRedis;
 pub use services::{namespace, redis_url};
 pub use stack::{Process, Stack, StackBuilder};

@@ -13,6 +13,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use rand::Rng;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -39,13 +40,15 @@ pub struct Process {
     pub health: String,
 }
 
-/// Any number of relay-ws and worker processes on a database and a namespace of their own.
+/// Any number of relay-ws and worker processes, and admin if it is asked for, on a database and a namespace of their own.
 #[derive(Debug)]
 pub struct Stack {
     /// The websocket processes.
     pub relays: Vec<Process>,
     /// The workers.
     pub workers: Vec<Process>,
+    /// The operator's web app.
+    pub admin: Option<Process>,
     /// The database.
     pub database: TestDatabase,
     /// Prefix of all keys and channels.
@@ -58,6 +61,7 @@ pub struct Stack {
 pub struct StackBuilder {
     relays: usize,
     workers: usize,
+    admin: bool,
     settings: BTreeMap<String, String>,
 }
 
@@ -72,6 +76,7 @@ impl Stack {
         StackBuilder {
             relays: 1,
             workers: 1,
+            admin: false,
             settings: BTreeMap::new(),
         }
     }
@@ -122,6 +127,13 @@ impl StackBuilder {
         self
     }
 
+    /// With admin.
+    #[must_use]
+    pub fn admin(mut self) -> Self {
+        self.admin = true;
+        self
+    }
+
     /// A setting: `set("LIMITS__MAX_LIMIT", 5)`.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl std::fmt::Display) -> Self {
@@ -155,12 +167,18 @@ impl StackBuilder {
             relays.push(Process::spawn("relay-ws", environment, health));
             addresses.push(address);
         }
-        for process in relays.iter_mut().chain(&mut workers) {
+        let mut admin = self.admin.then(|| {
+            let address = free_address();
+            common.insert("SWITCHYARD_ADMIN__LISTEN".to_owned(), address.clone());
+            Process::spawn("admin", common, address)
+        });
+        for process in relays.iter_mut().chain(&mut workers).chain(&mut admin) {
             process.ready().await;
         }
         Stack {
             relays,
             workers,
+            admin,
             database,
             namespace,
             addresses,
@@ -306,9 +324,14 @@ fn binary(name: &str) -> PathBuf {
     panic!("{name} is not built: run `cargo build --bins` first");
 }
 
+/// Not one of those that the system gives to outgoing connections: such a connection could take it before the process
+/// listens, or while it is restarted.
 fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").to_string()
+    let mut random = rand::rng();
+    std::iter::repeat_with(|| format!("127.0.0.1:{}", random.random_range(20_000..32_000)))
+        .take(1000)
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("a free port")
 }
 
 async fn get(address: &str, path: &str) -> Option<String> {
