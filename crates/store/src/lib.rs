@@ -80,6 +80,8 @@ impl Store {
                 ("statement_timeout", timeout.as_str()),
                 ("plan_cache_mode", "force_generic_plan"),
                 ("enable_seqscan", "off"),
+                // A bitmap over the whole time window, for a guess of its selectivity: 30 ms where 20 ids take 0.03.
+                ("enable_bitmapscan", "off"),
                 ("enable_hashjoin", "off"),
                 ("enable_mergejoin", "off"),
                 ("max_parallel_workers_per_gather", "0"),
