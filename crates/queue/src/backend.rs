@@ -1,8 +1,9 @@
-//! A queue as an apalis backend: `poll_next` yields what [`crate::fetch`] has taken, the layer reports how it ended to
-//! [`crate::settle`], `poll_close` waits until everything is settled and given back.
+//! A queue as an apalis backend: `poll_next` yields what [`crate::consumer`] has taken, the layer reports how it ended
+//! to [`crate::acknowledge`], `poll_close` waits until everything is settled and given back.
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -14,63 +15,78 @@ use apalis_core::{
 };
 use fred::clients::Client;
 use futures::FutureExt;
+use parking_lot::Mutex;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Delivery, Job, Producer, QueueError, SettleLayer,
-    fetch::Fetcher,
+    acknowledge::Settler,
+    consumer::{Consumer, Ready},
     held::Held,
-    settle::{Settled, Settler},
+    settle::Settled,
 };
+
+/// How long a stop may go unnoticed while jobs run.
+const NOTICE_STOP: Duration = Duration::from_millis(50);
 
 /// How a consumer behaves.
 #[derive(Debug, Clone)]
 pub struct StreamConfig {
     /// Its name; unique among all workers.
     pub consumer: String,
-    /// Jobs that run at a time.
+    /// Jobs that run at a time; also what apalis is told. A quarter more is taken in advance.
     pub concurrency: usize,
     /// A job that nobody has vouched for this long is taken over.
     pub takeover: Duration,
     /// Deliveries before a job goes to the dead letters.
     pub max_attempts: u32,
-    /// Dead letters that are kept.
+    /// Dead letters that are kept, about: Redis trims whole nodes of a stream.
     pub max_dead: u64,
 }
 
 /// An apalis backend over one queue. Needs the tokio runtime.
+///
+/// A backend that is dropped without having been closed (its worker was aborted) gives back what it holds as well; the
+/// attempts of jobs that had begun count.
 pub struct StreamBackend<J: Job> {
-    jobs: mpsc::Receiver<Task<Delivery<J>>>,
+    ready: Ready<J>,
     settled: mpsc::UnboundedSender<Settled>,
     config: StreamConfig,
+    leaving: CancellationToken,
     stop: CancellationToken,
     tasks: Pin<Box<JoinHandle<()>>>,
 }
 
 impl<J: Job> StreamBackend<J> {
-    /// Starts to fetch through `blocking`, a client that nobody else uses; everything else goes through the producer's.
+    /// Starts to take jobs through `blocking`, a client that nobody else uses and that has no command timeout;
+    /// everything else goes through the producer's.
     pub fn new(producer: &Producer, blocking: Client, config: StreamConfig) -> Self {
         let stream = producer.stream(J::QUEUE);
-        // One job more than can run: the next is there when one ends, and the rest is left to other workers.
-        let (sender, jobs) = mpsc::channel(config.concurrency.max(1));
+        let (jobs, ready) = mpsc::unbounded_channel();
+        let ready = Arc::new(Mutex::new(ready));
         let (settled, outcomes) = mpsc::unbounded_channel();
-        let (held, stop) = (Held::default(), CancellationToken::new());
+        let held = Held::new(config.concurrency);
+        let stop = CancellationToken::new();
+        let leaving = stop.child_token();
         let settler = Settler::new(stream.clone(), config.clone(), held.clone());
-        let fetcher = Fetcher {
+        let consumer = Consumer {
             blocking: stream.through(blocking),
             stream,
             config: config.clone(),
             held,
-            jobs: sender,
+            jobs,
+            ready: Arc::clone(&ready),
             settled: settled.clone(),
+            leaving: leaving.clone(),
             stop: stop.clone(),
         };
-        let tasks = tokio::spawn(settler.run(outcomes, tokio::spawn(fetcher.run())));
+        let tasks = tokio::spawn(settler.run(outcomes, tokio::spawn(consumer.run())));
         Self {
-            jobs,
+            ready,
             settled,
             config,
+            leaving,
             stop,
             tasks: Box::pin(tasks),
         }
@@ -96,14 +112,12 @@ impl<J: Job> Backend for StreamBackend<J> {
         cx: &mut Context<'_>,
         _: &WorkerContext,
     ) -> Poll<Option<Result<Self::Task, QueueError>>> {
-        self.jobs.poll_recv(cx).map(|task| task.map(Ok))
+        self.ready.lock().poll_recv(cx).map(|task| task.map(Ok))
     }
 
+    /// Called when no job runs any more.
     fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), QueueError>> {
-        // Called when no job runs any more. What was fetched and not started goes back.
         self.stop.cancel();
-        self.jobs.close();
-        while self.jobs.try_recv().is_ok() {}
         self.tasks.poll_unpin(cx).map(|_ended| Ok(()))
     }
 }
@@ -119,7 +133,21 @@ impl<J: Job> BackendConfig for StreamBackend<J> {
         &self.config
     }
 
-    fn middleware(&mut self, _: &mut WorkerContext) -> SettleLayer {
+    fn middleware(&mut self, worker: &mut WorkerContext) -> SettleLayer {
+        tokio::spawn(notice_stop(worker.clone(), self.leaving.clone()));
         SettleLayer::new(self.settled.clone())
     }
+}
+
+/// apalis closes a backend when the last job has ended. Jobs that have not begun must not wait for that, and apalis
+/// offers nothing to wait for: so it is looked at, which costs one atomic read.
+async fn notice_stop(worker: WorkerContext, leaving: CancellationToken) {
+    let mut ticks = tokio::time::interval(NOTICE_STOP);
+    while !worker.is_shutting_down() {
+        tokio::select! {
+            () = leaving.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+    }
+    leaving.cancel();
 }

@@ -8,12 +8,16 @@ use fred::{
     types::Value,
 };
 
-use crate::{Producer, Queue, QueueError, held::HeldJob, stream::Stream};
+use crate::{
+    Producer, Queue, QueueError,
+    held::HeldJob,
+    stream::{GROUP, Stream, enqueued_ms},
+};
 
 /// A job that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its place among the dead letters.
+    /// Its place among the dead letters, `<unix ms>-<number>`: when it was given up.
     pub id: String,
     /// The job's JSON.
     pub job: String,
@@ -44,7 +48,7 @@ impl Stream {
             let transaction = self.client.multi();
             let cap = ("MAXLEN", "~", i64::try_from(max_dead).unwrap_or(i64::MAX));
             let _: () = transaction.xadd(self.dead_key(), false, cap, "*", fields).await?;
-            let _: () = transaction.xack(self.key(), "workers", id).await?;
+            let _: () = transaction.xack(self.key(), GROUP, id).await?;
             let _: () = transaction.xdel(self.key(), id).await?;
             transaction.exec::<Value>(true).await
         };
@@ -89,15 +93,6 @@ impl Producer {
             .map(|count| count > 0)
             .map_err(|error| stream.failed("delete a dead letter", error))
     }
-
-    /// Removes consumers of all queues that have been silent for `idle_ms` and hold nothing.
-    pub async fn remove_dead_consumers(&self, idle_ms: u64) -> Result<u64, QueueError> {
-        let mut removed = 0;
-        for queue in Queue::ALL {
-            removed += self.stream(queue).remove_dead_consumers(idle_ms).await?;
-        }
-        Ok(removed)
-    }
 }
 
 fn letter(id: String, fields: &HashMap<String, Bytes>) -> DeadLetter {
@@ -107,16 +102,11 @@ fn letter(id: String, fields: &HashMap<String, Bytes>) -> DeadLetter {
             .map(|value| String::from_utf8_lossy(value).into_owned())
             .unwrap_or_default()
     };
-    let enqueued = text("id");
     DeadLetter {
         id,
         job: text("job"),
         error: text("error"),
         attempts: text("attempts").parse().unwrap_or_default(),
-        enqueued_ms: enqueued
-            .split('-')
-            .next()
-            .and_then(|ms| ms.parse().ok())
-            .unwrap_or_default(),
+        enqueued_ms: enqueued_ms(&text("id")),
     }
 }

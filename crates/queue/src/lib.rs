@@ -4,12 +4,14 @@
 //! worker and settles them. A job that is taken is vouched for while it waits and runs; when its worker falls silent,
 //! another one takes it over. So a job may run twice, and its handler must be able to bear that.
 
+mod acknowledge;
 mod backend;
+mod consumer;
+mod consumers;
 mod dead_letters;
 mod delivery;
 mod depth;
 mod error;
-mod fetch;
 mod held;
 mod job;
 pub mod jobs;

@@ -1,23 +1,22 @@
-//! How jobs end: done, to be tried again, or dead.
+//! How jobs end: done, to be tried again, or dead. The layer around the handler finds out; [`crate::acknowledge`] writes
+//! it to Redis.
 
 use std::{
     error::Error,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use apalis_core::{error::BoxDynError, task::Task};
-use metrics::counter;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
 use tower::{Layer, Service};
-use tracing::{error, warn};
+use tracing::{Instrument, info_span};
 
-use crate::{Delivery, JobError, StreamConfig, held::Held, stream::Stream};
+use crate::{Delivery, Job, JobError};
 
-/// Acknowledgements in one round trip.
-const BATCH: usize = 256;
+/// Characters of an error that a dead letter keeps: it is read by people, and there may be many.
+const MAX_ERROR: usize = 2_000;
 
 /// A job that ended.
 #[derive(Debug)]
@@ -35,7 +34,10 @@ pub(crate) enum Outcome {
     Dead(String),
 }
 
-/// Wraps the handler: reports how each job ended. The handler's future yields a `Result` of [`JobError`].
+/// Wraps the handler: runs each job in a span with its queue, id and attempt, and reports how it ended.
+///
+/// The handler's error says what becomes of the job when it is a [`JobError`]; anything else, a panic that was caught
+/// included, means another attempt.
 #[derive(Debug, Clone)]
 pub struct SettleLayer(mpsc::UnboundedSender<Settled>);
 
@@ -65,6 +67,7 @@ pub struct Settle<S> {
 
 impl<S, J> Service<Task<Delivery<J>>> for Settle<S>
 where
+    J: Job,
     S: Service<Task<Delivery<J>>>,
     S::Error: Into<BoxDynError>,
     S::Future: Send + 'static,
@@ -80,14 +83,15 @@ where
 
     fn call(&mut self, task: Task<Delivery<J>>) -> Self::Future {
         let id = task.task_id().map(ToString::to_string).unwrap_or_default();
-        let is_last = task.args.is_last;
-        let (running, settled) = (self.inner.call(task), self.settled.clone());
+        let Delivery { attempt, is_last, .. } = task.args;
+        let span = info_span!("job", queue = J::QUEUE.name(), id, attempt);
+        let (running, settled) = (self.inner.call(task).instrument(span), self.settled.clone());
         Box::pin(async move {
             let outcome = match running.await {
                 Ok(_) => Outcome::Done,
                 Err(error) => outcome_of(&*error.into(), is_last),
             };
-            // The settler runs until no job does.
+            // The settler runs as long as any job does. apalis need not know of failures: they are settled here.
             let _ended = settled.send(Settled { id, outcome });
             Ok(())
         })
@@ -110,91 +114,5 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    text
-}
-
-/// Writes to Redis how jobs ended.
-pub(crate) struct Settler {
-    stream: Stream,
-    config: StreamConfig,
-    held: Held,
-}
-
-impl Settler {
-    pub(crate) fn new(stream: Stream, config: StreamConfig, held: Held) -> Self {
-        Self { stream, config, held }
-    }
-
-    /// Until `fetching` has ended, which is when no job runs any more; then gives back what was never started.
-    pub(crate) async fn run(
-        self,
-        mut outcomes: mpsc::UnboundedReceiver<Settled>,
-        mut fetching: JoinHandle<()>,
-    ) {
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            tokio::select! {
-                _ = outcomes.recv_many(&mut batch, BATCH) => self.settle(batch.drain(..)).await,
-                _ended = &mut fetching => break,
-            }
-        }
-        outcomes.close();
-        while outcomes.recv_many(&mut batch, BATCH).await > 0 {
-            self.settle(batch.drain(..)).await;
-        }
-        self.leave().await;
-    }
-
-    async fn settle(&self, batch: impl Iterator<Item = Settled>) {
-        let (queue, mut done) = (self.stream.queue.name(), Vec::with_capacity(BATCH));
-        for Settled { id, outcome } in batch {
-            let Some(job) = self.held.remove(&id) else {
-                continue;
-            };
-            match outcome {
-                Outcome::Done => {
-                    counter!("jobs_total", "queue" => queue, "result" => "done").increment(1);
-                    done.push(id);
-                }
-                Outcome::Failed(why) => {
-                    counter!("jobs_total", "queue" => queue, "result" => "failed").increment(1);
-                    warn!(
-                        queue,
-                        id,
-                        attempt = job.attempt,
-                        why,
-                        "a job failed and will be tried again"
-                    );
-                }
-                Outcome::Dead(why) => {
-                    counter!("jobs_total", "queue" => queue, "result" => "dead").increment(1);
-                    error!(queue, id, attempts = job.attempt, why, "a job is given up");
-                    if let Err(error) = self.stream.bury(&id, &job, &why, self.config.max_dead).await {
-                        warn!(%error, "could not bury a job: it will be taken over and buried then");
-                    }
-                }
-            }
-        }
-        if !done.is_empty()
-            && let Err(error) = self.stream.done(&done).await
-        {
-            // They will run once more, which handlers bear.
-            warn!(queue, %error, jobs = done.len(), "could not acknowledge jobs");
-        }
-    }
-
-    async fn leave(&self) {
-        let idle_ms = (self.config.takeover + Duration::from_millis(1)).as_millis() as u64;
-        for id in self.held.ids() {
-            let attempt = self.held.remove(&id).map_or(1, |job| job.attempt);
-            if let Err(error) = self
-                .stream
-                .give_back(&self.config.consumer, &id, attempt, idle_ms)
-                .await
-            {
-                warn!(%error, id, "could not give a job back: it will be taken over");
-                return;
-            }
-        }
-    }
+    text.chars().take(MAX_ERROR).collect()
 }

@@ -10,13 +10,13 @@ use fred::{
     types::{CustomCommand, Value, streams::XReadResponse},
 };
 
-use crate::{Queue, QueueError};
+use crate::{Queue, QueueError, StreamConfig};
 
 /// The consumer group: all workers together.
-const GROUP: &str = "workers";
+pub(crate) const GROUP: &str = "workers";
 
-/// Entries looked at or claimed in one command.
-const PAGE: u64 = 100;
+/// Entries claimed in one command: Redis does nothing else meanwhile.
+const PAGE: usize = 100;
 
 /// An entry of the stream.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ impl Stream {
     pub(crate) async fn read_new(
         &self,
         consumer: &str,
-        count: u64,
+        count: usize,
         block_ms: u64,
     ) -> Result<Vec<Entry>, Error> {
         let read: Value = self
@@ -95,7 +95,7 @@ impl Stream {
             .xreadgroup(
                 GROUP,
                 consumer,
-                Some(count),
+                Some(count as u64),
                 Some(block_ms),
                 false,
                 &self.key,
@@ -113,8 +113,8 @@ impl Stream {
             .collect())
     }
 
-    /// Entries whose holder has been silent for `idle_ms`.
-    pub(crate) async fn silent(&self, idle_ms: u64) -> Result<Vec<Pending>, QueueError> {
+    /// The oldest entries whose holder has been silent for `idle_ms`.
+    pub(crate) async fn silent(&self, idle_ms: u64, count: usize) -> Result<Vec<Pending>, QueueError> {
         let args: Vec<Value> = vec![
             self.key.as_str().into(),
             GROUP.into(),
@@ -122,7 +122,7 @@ impl Stream {
             int(idle_ms),
             "-".into(),
             "+".into(),
-            int(PAGE),
+            int(count as u64),
         ];
         let rows: Vec<(String, String, u64, u32)> =
             self.command("XPENDING", args, "look for silent jobs").await?;
@@ -158,7 +158,7 @@ impl Stream {
 
     /// Says that entries are still being worked on.
     pub(crate) async fn vouch(&self, consumer: &str, ids: &[String]) -> Result<(), QueueError> {
-        for ids in ids.chunks(PAGE as usize) {
+        for ids in ids.chunks(PAGE) {
             let mut args = self.claim(consumer, 0);
             args.extend(ids.iter().map(|id| Value::from(id.as_str())));
             args.push("JUSTID".into());
@@ -167,21 +167,20 @@ impl Stream {
         Ok(())
     }
 
-    /// Gives an entry back: others may take it at once, and this delivery does not count.
+    /// Gives an entry back after so many `deliveries`: others may take it at once.
     pub(crate) async fn give_back(
         &self,
-        consumer: &str,
+        config: &StreamConfig,
         id: &str,
-        attempt: u32,
-        idle_ms: u64,
+        deliveries: u32,
     ) -> Result<(), QueueError> {
-        let mut args = self.claim(consumer, 0);
+        let mut args = self.claim(&config.consumer, 0);
         args.extend([
             Value::from(id),
             "IDLE".into(),
-            int(idle_ms),
+            int(config.takeover.as_millis() as u64),
             "RETRYCOUNT".into(),
-            int(u64::from(attempt.saturating_sub(1))),
+            int(u64::from(deliveries)),
             "JUSTID".into(),
         ]);
         let _: Value = self.command("XCLAIM", args, "give a job back").await?;
@@ -199,42 +198,6 @@ impl Stream {
         run.await
             .map(drop)
             .map_err(|error| self.failed("acknowledge jobs", error))
-    }
-
-    /// Removes a consumer that holds nothing.
-    pub(crate) async fn leave(&self, consumer: &str) -> Result<(), QueueError> {
-        let left: FredResult<Value> = self.client.xgroup_delconsumer(&self.key, GROUP, consumer).await;
-        left.map(drop)
-            .map_err(|error| self.failed("remove a consumer", error))
-    }
-
-    /// Removes the consumers of killed workers: those that hold nothing and have been silent for `idle_ms`.
-    pub(crate) async fn remove_dead_consumers(&self, idle_ms: u64) -> Result<u64, QueueError> {
-        let consumers: Vec<HashMap<String, Value>> = match self.client.xinfo_consumers(&self.key, GROUP).await
-        {
-            Ok(consumers) => consumers,
-            // No stream or no group yet.
-            Err(error)
-                if error.details().contains("no such key") || error.details().starts_with("NOGROUP") =>
-            {
-                return Ok(0);
-            }
-            Err(error) => return Err(self.failed("list consumers", error)),
-        };
-        let number = |consumer: &HashMap<String, Value>, field: &str| {
-            consumer.get(field).and_then(Value::as_u64).unwrap_or_default()
-        };
-        let mut removed = 0;
-        for consumer in &consumers {
-            if number(consumer, "pending") == 0
-                && number(consumer, "idle") >= idle_ms
-                && let Some(name) = consumer.get("name").and_then(Value::as_string)
-            {
-                self.leave(&name).await?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
     }
 
     pub(crate) fn failed(&self, operation: &'static str, source: Error) -> QueueError {
@@ -266,6 +229,12 @@ impl Stream {
             .await
             .map_err(|error| self.failed(operation, error))
     }
+}
+
+/// When an entry was added, unix milliseconds by the clock of Redis: its id tells.
+pub(crate) fn enqueued_ms(id: &str) -> u64 {
+    let ms = id.split_once('-').map(|(ms, _)| ms.parse());
+    ms.and_then(Result::ok).unwrap_or_default()
 }
 
 fn entry(id: String, mut fields: HashMap<String, Bytes>, attempt: u32) -> Entry {

@@ -1,6 +1,6 @@
-//! Workers that stop or die, and a Redis that forgets.
+//! Workers that are killed, and a Redis that forgets.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fred::{
     interfaces::{ClientInterface, ClientLike, KeysInterface},
@@ -8,26 +8,88 @@ use fred::{
 };
 use queue::Queue;
 
-use crate::fixture::{Fate, Fixture, Ledger, errand, until};
+use crate::{
+    fixture::{Fate, Fixture, Ledger, attempts, errand, until},
+    process::{CONCURRENCY, WorkerProcess, begun},
+};
 
 #[tokio::test]
-async fn the_jobs_of_a_dead_worker_are_taken_over() {
+async fn the_jobs_of_a_killed_process_are_shared_by_those_who_live() {
     let (queue, ledger) = (Fixture::new().await, Arc::new(Ledger::default()));
-    let dying = queue.worker("dying", 2, &ledger).await;
-    queue.push((0..6).map(|n| errand(n, Fate::Hold))).await;
-    until("it has taken some", async || ledger.begun.lock().await.len() == 2).await;
-    // Dropped in mid-job: like a kill it settles nothing and vouches for nothing.
-    dying.task.abort();
-    let heir = queue.worker("heir", 2, &ledger).await;
-    until("all done", async || {
-        ledger.release.notify_waiters();
-        ledger.done.lock().await.len() == 6
+    queue.push((0..10).map(|n| errand(n, Fate::Hold))).await;
+    let process = WorkerProcess::start(&queue);
+    until("it is in the middle of jobs", async || {
+        begun(&queue).await.len() == CONCURRENCY && queue.depth().await.running == 10
     })
     .await;
-    let mut done = ledger.done.lock().await.clone();
-    done.sort_unstable();
-    assert_eq!(done, [0, 1, 2, 3, 4, 5]);
-    heir.stop().await;
+    process.kill();
+
+    let killed = Instant::now();
+    let heirs = [
+        queue.worker("one", 2, &ledger).await,
+        queue.worker("other", 2, &ledger).await,
+    ];
+    until("both have as many as they can run", async || {
+        ledger.begun.lock().await.len() == 4
+    })
+    .await;
+    assert!(killed.elapsed().as_secs() < 5, "{:?}", killed.elapsed());
+    let names: BTreeSet<String> = ledger
+        .begun
+        .lock()
+        .await
+        .iter()
+        .map(|run| run.0.clone())
+        .collect();
+    assert_eq!(names.len(), 2);
+    until("all done", async || {
+        ledger.release.notify_waiters();
+        ledger.done.lock().await.len() == 10
+    })
+    .await;
+    for number in 0..10 {
+        assert_eq!(
+            attempts(&ledger, number).await,
+            [2],
+            "waiting for a turn is no attempt"
+        );
+    }
+    until("the consumer of the dead is removed", async || {
+        queue.producer.remove_dead_consumers(600).await.unwrap() == 1
+    })
+    .await;
+    let names: BTreeSet<String> = queue.consumers().await.into_iter().collect();
+    assert_eq!(names, BTreeSet::from(["one".to_owned(), "other".to_owned()]));
+    for heir in heirs {
+        heir.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_kills_every_worker_ends_as_a_dead_letter() {
+    let (queue, ledger) = (Fixture::new().await, Arc::new(Ledger::default()));
+    queue.push([errand(1, Fate::Kill)]).await;
+    for _ in 0..3 {
+        let mut process = WorkerProcess::start(&queue);
+        assert!(!process.ended().await.success());
+    }
+    assert_eq!(begun(&queue).await, [1, 1, 1]);
+    // In this process it would end all tests: it must not run a fourth time.
+    let worker = queue.worker("careful", 1, &ledger).await;
+    until("it is dead", async || queue.depth().await.dead == 1).await;
+    let letter = queue
+        .producer
+        .dead_letters(Queue::Import, 1)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        (letter.attempts, letter.error.as_str()),
+        (3, "every worker that took it died")
+    );
+    queue.push([errand(2, Fate::Succeed)]).await;
+    until("others run", async || *ledger.done.lock().await == [2]).await;
+    worker.stop().await;
 }
 
 #[tokio::test]
@@ -39,42 +101,14 @@ async fn a_job_that_runs_long_is_not_taken_from_a_living_worker() {
     );
     queue.push([errand(1, Fate::Hold)]).await;
     until("it runs", async || ledger.begun.lock().await.len() == 1).await;
-    // Three times the time after which it would be taken over.
-    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
-    assert_eq!(ledger.begun.lock().await.len(), 1);
+    // Taken over twice in the meantime, by the worker that is free: so long it would have been silent.
+    queue.push([errand(2, Fate::FailUntil(3))]).await;
+    until("time has passed", async || *ledger.done.lock().await == [2]).await;
+    assert_eq!(attempts(&ledger, 1).await, [1]);
     ledger.release.notify_waiters();
-    until("it is done", async || *ledger.done.lock().await == [1]).await;
+    until("it is done", async || *ledger.done.lock().await == [2, 1]).await;
     one.stop().await;
     other.stop().await;
-}
-
-#[tokio::test]
-async fn a_stop_finishes_what_runs_and_gives_back_what_does_not() {
-    let (queue, ledger) = (Fixture::new().await, Arc::new(Ledger::default()));
-    let one = queue.worker("one", 2, &ledger).await;
-    queue.push((0..10).map(|n| errand(n, Fate::Hold))).await;
-    until("two run", async || ledger.begun.lock().await.len() == 2).await;
-    let stopping = tokio::spawn(one.stop());
-    until("the running ones are done", async || {
-        ledger.release.notify_waiters();
-        stopping.is_finished()
-    })
-    .await;
-    stopping.await.unwrap();
-    let done = ledger.done.lock().await.len();
-    assert!((2..10).contains(&done), "{done}");
-    let heir = queue.worker("heir", 10, &ledger).await;
-    until("the rest is done", async || {
-        ledger.release.notify_waiters();
-        ledger.done.lock().await.len() == 10
-    })
-    .await;
-    let runs = ledger.begun.lock().await.clone();
-    assert!(
-        runs.iter().all(|(_, _, attempt)| *attempt == 1),
-        "giving back is no attempt: {runs:?}"
-    );
-    heir.stop().await;
 }
 
 #[tokio::test]
@@ -90,38 +124,30 @@ async fn broken_connections_and_a_deleted_stream_are_survived() {
     })
     .await;
 
-    // Every connection that waits in a blocking read of this queue is cut.
-    let list: String = queue.redis.client_list::<_, String>(None, None).await.unwrap();
-    let blocked = list
-        .lines()
-        .filter(|line| line.contains("cmd=xreadgroup") && line.contains("flags=b"));
-    for id in blocked.filter_map(|line| line.split(' ').find_map(|field| field.strip_prefix("id="))) {
-        let kill = CustomCommand::new_static("CLIENT", None::<u16>, false);
-        let _: Value = queue
-            .redis
-            .custom(kill, vec!["KILL", "ID", id])
-            .await
-            .unwrap_or(Value::Null);
-    }
+    assert!(cut_connections(&queue).await >= 2, "the worker has two");
     queue.push([errand(3, Fate::Succeed)]).await;
     until("it reads again", async || ledger.done.lock().await.len() == 3).await;
     worker.stop().await;
+    assert_eq!(
+        queue.depth().await,
+        queue::Depth::default(),
+        "all is acknowledged"
+    );
 }
 
-#[tokio::test]
-async fn consumers_of_dead_workers_are_removed() {
-    let (queue, ledger) = (Fixture::new().await, Arc::new(Ledger::default()));
-    let dying = queue.worker("dying", 1, &ledger).await;
-    queue.push([errand(1, Fate::Succeed)]).await;
-    until("it is done", async || ledger.done.lock().await.len() == 1).await;
-    until("it is settled", async || {
-        queue.producer.waiting(Queue::Import).await.unwrap() == 0
-    })
-    .await;
-    dying.task.abort();
-    until("it is removed", async || {
-        queue.producer.remove_dead_consumers(600).await.unwrap() == 1
-    })
-    .await;
-    assert_eq!(queue.producer.remove_dead_consumers(600).await.unwrap(), 0);
+/// Cuts every connection of this queue; answers how many there were.
+async fn cut_connections(queue: &Fixture) -> usize {
+    let outside = Fixture::new().await;
+    let list: String = outside.redis.client_list::<_, String>(None, None).await.unwrap();
+    let name = format!("name=switchyard:{}", queue.namespace);
+    let ours = list.lines().filter(|line| line.contains(&name));
+    let ids: Vec<&str> = ours
+        .filter_map(|line| line.split(' ').find_map(|field| field.strip_prefix("id=")))
+        .collect();
+    for id in &ids {
+        let kill = CustomCommand::new_static("CLIENT", None::<u16>, false);
+        let killed: Value = outside.redis.custom(kill, vec!["KILL", "ID", id]).await.unwrap();
+        assert_eq!(killed.as_u64(), Some(1));
+    }
+    ids.len()
 }

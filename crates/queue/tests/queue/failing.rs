@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use queue::Queue;
 
-use crate::fixture::{Errand, Fate, Fixture, Ledger, errand, until};
+use crate::fixture::{Errand, Fate, Fixture, Ledger, attempts, errand, until};
 
 async fn dead(queue: &Fixture) -> Vec<queue::DeadLetter> {
     queue.producer.dead_letters(Queue::Import, 100).await.unwrap()
@@ -19,15 +19,7 @@ async fn a_failed_job_is_tried_again_and_knows_it() {
         .await;
     until("both done", async || ledger.done.lock().await.len() == 2).await;
     assert_eq!(*ledger.done.lock().await, [2, 1], "a failure holds up nobody");
-    let attempts: Vec<u32> = ledger
-        .begun
-        .lock()
-        .await
-        .iter()
-        .filter(|run| run.1 == 1)
-        .map(|run| run.2)
-        .collect();
-    assert_eq!(attempts, [1, 2, 3]);
+    assert_eq!(attempts(&ledger, 1).await, [1, 2, 3]);
     worker.stop().await;
 }
 

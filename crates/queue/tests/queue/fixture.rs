@@ -1,9 +1,13 @@
 //! A queue of one's own, and workers that write down what they do.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use apalis::prelude::{Data, Monitor, WorkerBuilder, WorkerBuilderExt};
-use queue::{Delivery, Job, JobError, Producer, Queue, StreamBackend, StreamConfig};
+use fred::{
+    interfaces::{ListInterface, StreamsInterface},
+    types::Value,
+};
+use queue::{Delivery, Depth, Job, JobError, Producer, Queue, StreamBackend, StreamConfig};
 use runtime::redis::{self, RedisClient};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -30,6 +34,8 @@ pub enum Fate {
     Panic,
     /// Wait until the test lets go.
     Hold,
+    /// Take the whole process down.
+    Kill,
 }
 
 impl Job for Errand {
@@ -54,11 +60,17 @@ pub struct Ledger {
     pub begun: Mutex<Vec<(String, u32, u32)>>,
     pub done: Mutex<Vec<u32>>,
     pub release: Notify,
+    /// Where a process of its own leaves word of each run that began.
+    pub witness: Option<(RedisClient, String)>,
 }
 
 impl Fixture {
     pub async fn new() -> Self {
-        let namespace = testkit::namespace();
+        Self::of(testkit::namespace()).await
+    }
+
+    /// The same queue from elsewhere: connections of its own.
+    pub async fn of(namespace: String) -> Self {
         let redis = redis::connect(&testkit::redis_url(), &namespace).await.unwrap();
         Self {
             producer: Producer::new(redis.clone(), &namespace),
@@ -69,6 +81,20 @@ impl Fixture {
 
     pub fn key(&self) -> String {
         format!("{}queue:nostr:import", self.namespace)
+    }
+
+    pub async fn depth(&self) -> Depth {
+        self.producer.depth(Queue::Import).await.unwrap()
+    }
+
+    /// The names of the consumers.
+    pub async fn consumers(&self) -> Vec<String> {
+        let consumers: Vec<HashMap<String, Value>> =
+            self.redis.xinfo_consumers(self.key(), "workers").await.unwrap();
+        let names = consumers
+            .iter()
+            .map(|consumer| consumer["name"].as_string().unwrap());
+        names.collect()
     }
 
     pub async fn push(&self, errands: impl IntoIterator<Item = Errand>) {
@@ -139,16 +165,27 @@ async fn run(delivery: Delivery<Errand>, data: Data<(String, Arc<Ledger>)>) -> R
         .lock()
         .await
         .push((name.clone(), number, delivery.attempt));
+    if let Some((redis, key)) = &ledger.witness {
+        redis.rpush::<(), _, _>(key, number).await.unwrap();
+    }
     match fate {
         Fate::Succeed => {}
         Fate::FailUntil(attempt) if delivery.attempt < attempt => return Err(JobError::retry("not yet")),
         Fate::FailUntil(_) => {}
         Fate::Abort => return Err(JobError::abort("hopeless")),
         Fate::Panic => panic!("a panic in a job"),
+        Fate::Kill => std::process::abort(),
         Fate::Hold => ledger.release.notified().await,
     }
     ledger.done.lock().await.push(number);
     Ok(())
+}
+
+/// The attempts of a job, by the workers that this process has.
+pub async fn attempts(ledger: &Ledger, number: u32) -> Vec<u32> {
+    let begun = ledger.begun.lock().await;
+    let runs = begun.iter().filter(|run| run.1 == number);
+    runs.map(|run| run.2).collect()
 }
 
 /// Waits for a condition.

@@ -5,4 +5,6 @@ mod delivery;
 mod dying;
 mod failing;
 mod fixture;
+mod process;
 mod recurring;
+mod stopping;

@@ -1,7 +1,8 @@
 //! Recurring jobs.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
+use fred::interfaces::StreamsInterface;
 use queue::{Queue, Schedule};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,9 @@ async fn a_recurring_job_is_enqueued_once_per_interval_by_all_together() {
             every,
             job: errand(1, Fate::Succeed),
         };
-        tokio::spawn(schedule.run(queue.producer.clone(), stop.clone()));
+        // As different processes: each through a connection of its own.
+        let other = Fixture::of(queue.namespace.clone()).await;
+        tokio::spawn(schedule.run(other.producer, stop.clone()));
     }
     let schedule = Schedule {
         name: "other",
@@ -31,8 +34,7 @@ async fn a_recurring_job_is_enqueued_once_per_interval_by_all_together() {
     })
     .await;
     stop.cancel();
-    use fred::interfaces::StreamsInterface;
-    let entries: Vec<(String, std::collections::HashMap<String, String>)> = queue
+    let entries: Vec<(String, HashMap<String, String>)> = queue
         .redis
         .xrange_values(queue.key(), "-", "+", None)
         .await

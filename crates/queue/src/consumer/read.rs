@@ -1,0 +1,50 @@
+//! New jobs, as they come: a read blocks in Redis until there is one.
+
+use fred::{interfaces::ClientInterface, types::ClientUnblockFlag};
+use tracing::{debug, info, warn};
+
+use super::Consumer;
+use crate::Job;
+
+/// How long a read blocks at most, in milliseconds. Short enough that a stop hardly waits for it even when it cannot be ended.
+const BLOCK_MS: u64 = 500;
+
+impl<J: Job> Consumer<J> {
+    /// Reads no more at a time than there is room for: the rest is left to other workers.
+    pub(super) async fn read(&self) {
+        while !self.leaving.is_cancelled() {
+            let room = tokio::select! {
+                () = self.leaving.cancelled() => return,
+                room = self.held.room() => room,
+            };
+            match self
+                .blocking
+                .read_new(&self.config.consumer, room, BLOCK_MS)
+                .await
+            {
+                Ok(entries) => self.hand_over(entries),
+                Err(error) if error.details().starts_with("NOGROUP") => {
+                    info!(queue = %self.stream.queue, "the stream was deleted: making it anew");
+                    if !self.join_group().await {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    warn!(queue = %self.stream.queue, %error, "could not read new jobs");
+                    if self.pause().await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the read that blocks when the worker begins to stop: what came to it then would only be given back.
+    pub(super) async fn end_blocking_read(&self) {
+        self.leaving.cancelled().await;
+        let timed_out = ClientUnblockFlag::Timeout;
+        if let Err(error) = self.blocking.client.unblock_self(Some(timed_out)).await {
+            debug!(queue = %self.stream.queue, %error, "could not end a blocking read: it ends by itself");
+        }
+    }
+}
