@@ -1,8 +1,10 @@
 //! Telling the world of new events.
 
+use futures::future::try_join_all;
 use protocol::VerifiedEvent;
-use pubsub::{Address, LatestEvents, Listeners, PageWriter, Publisher};
-use tracing::warn;
+use pubsub::{Address, Listeners, PageWriter, Publisher, PubsubError};
+
+use crate::latest::Latest;
 
 /// Who hears of new events. Cheap to clone.
 #[derive(Clone)]
@@ -12,53 +14,41 @@ pub struct Announcer {
     /// Whether plugins listen.
     pub listeners: Listeners,
     /// The list of the newest events.
-    pub latest: LatestEvents,
+    pub latest: Latest,
 }
 
 impl Announcer {
     /// New events to every relay-ws process, in pages; for plugins also each on its own. `last_seq` is the highest
-    /// sequence number of the stored ones.
-    pub async fn announce(&self, events: &[&VerifiedEvent], last_seq: Option<i64>) {
+    /// sequence number of the stored ones. After an error some may have been published: to announce them all again
+    /// is safe, who has them already drops them.
+    pub async fn announce(
+        &self,
+        events: &[&VerifiedEvent],
+        last_seq: Option<i64>,
+    ) -> Result<(), PubsubError> {
         if events.is_empty() {
-            return;
+            return Ok(());
         }
-        for page in pages(events, last_seq) {
-            if let Err(error) = self.publisher.new_events(Address::All, page).await {
-                warn!(%error, "new events could not be published");
-            }
-        }
+        // What is awaited together shares round trips, and leaves in this order.
+        let pages = pages(events, last_seq);
+        try_join_all(pages.map(|page| self.publisher.new_events(Address::All, page))).await?;
         if self.listeners.are_there() {
-            for event in events {
-                if let Err(error) = self.publisher.new_event(event.json().to_owned()).await {
-                    warn!(%error, "a new event could not be published for plugins");
-                }
-            }
+            let copies = events.iter().map(|event| event.json().to_owned());
+            try_join_all(copies.map(|event| self.publisher.new_event(event))).await?;
         }
-    }
-
-    /// Lists stored events as the latest; nobody waits for that.
-    pub fn list_latest(&self, events: &[&VerifiedEvent]) {
-        let (latest, events) = (
-            self.latest.clone(),
-            events.iter().map(|event| event.json().to_owned()).collect(),
-        );
-        tokio::spawn(async move {
-            if let Err(error) = latest.add(events).await {
-                warn!(%error, "the latest events could not be listed");
-            }
-        });
+        Ok(())
     }
 }
 
-fn pages(events: &[&VerifiedEvent], last_seq: Option<i64>) -> Vec<String> {
-    let mut pages = Vec::new();
-    let mut page = PageWriter::live(last_seq);
+fn pages(events: &[&VerifiedEvent], last_seq: Option<i64>) -> impl Iterator<Item = String> {
+    let mut pages = vec![PageWriter::live(last_seq)];
     for event in events {
-        if page.is_full() {
-            pages.push(std::mem::replace(&mut page, PageWriter::live(last_seq)).finish());
+        if pages.last().is_some_and(PageWriter::is_full) {
+            pages.push(PageWriter::live(last_seq));
         }
-        page.push(event.json());
+        if let Some(page) = pages.last_mut() {
+            page.push(event.json());
+        }
     }
-    pages.push(page.finish());
-    pages
+    pages.into_iter().map(PageWriter::finish)
 }

@@ -1,11 +1,10 @@
 //! Group commit: whatever has gathered while the last commit was on its way goes into the next.
 //!
-//! Under light load a batch is one job and waits for nothing; under heavy load it is as large as allowed, and an event
-//! costs Postgres a tenth of what it costs alone.
+//! In: events of jobs. Out, after the commit: what became of each. Under light load a batch is one job and waits for
+//! nothing; under heavy load it is as large as allowed, and an event costs Postgres a tenth of what it costs alone.
 
 use std::{error::Error, iter::repeat_n, sync::Arc};
 
-use metrics::histogram;
 use protocol::VerifiedEvent;
 use store::{SaveOutcome, Saved, Store, StoreError};
 use tokio::{
@@ -14,7 +13,7 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use crate::announcer::Announcer;
+use crate::{announcer::Announcer, metrics};
 
 /// Groups that may wait; jobs in flight bound them already.
 const WAITING: usize = 1024;
@@ -24,13 +23,26 @@ struct Group {
     events: Vec<VerifiedEvent>,
     /// The job has run before: what is a duplicate now may never have been published.
     again: bool,
-    done: oneshot::Sender<Vec<Result<SaveOutcome, SaveFailed>>>,
+    done: oneshot::Sender<Committed>,
+}
+
+/// What became of the events of a job.
+#[derive(Debug)]
+pub struct Committed {
+    /// One for each, in their order.
+    pub outcomes: Vec<Result<SaveOutcome, SaveFailed>>,
+    /// Whether the new ones among them have been published.
+    pub announced: bool,
 }
 
 /// An event that could not be saved; the reason has been reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the event could not be saved")]
-pub struct SaveFailed;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaveFailed {
+    /// Postgres was away: worth another attempt.
+    Away,
+    /// Postgres is well and does not take this event: it never will.
+    Unstorable,
+}
 
 /// The way into the next commit.
 #[derive(Clone)]
@@ -55,39 +67,61 @@ impl Batcher {
     }
 
     /// Saves events together with those of other jobs. Returns when they are committed and published.
-    pub async fn save(
-        &self,
-        events: Vec<VerifiedEvent>,
-        again: bool,
-    ) -> Vec<Result<SaveOutcome, SaveFailed>> {
-        let (count, (done, outcomes)) = (events.len(), oneshot::channel());
+    pub async fn save(&self, events: Vec<VerifiedEvent>, again: bool) -> Committed {
+        let (count, (done, committed)) = (events.len(), oneshot::channel());
         let sent = self.0.send(Group { events, again, done }).await;
-        match (sent, outcomes.await) {
-            (Ok(()), Ok(outcomes)) => outcomes,
-            // The committer is gone: the process ends.
-            _ => vec![Err(SaveFailed); count],
+        match (sent, committed.await) {
+            (Ok(()), Ok(committed)) => committed,
+            // The commit panicked, or the process ends.
+            _ => Committed {
+                outcomes: vec![Err(SaveFailed::Away); count],
+                announced: false,
+            },
         }
     }
 }
 
 impl Committer {
     async fn run(self, mut groups: mpsc::Receiver<Group>) {
-        let committer = Arc::new(self);
-        while let Some(first) = groups.recv().await {
-            let mut batch = vec![first];
-            let mut events = batch[0].events.len();
-            while events < committer.batch_max
-                && let Ok(group) = groups.try_recv()
-            {
-                events += group.events.len();
-                batch.push(group);
-            }
-            histogram!("worker_batch_events").record(events as f64);
-            let outcomes = committer.commit(&batch).await;
+        let (committer, mut too_many) = (Arc::new(self), None);
+        loop {
+            let Some(first) = (match too_many.take() {
+                Some(group) => Some(group),
+                None => groups.recv().await,
+            }) else {
+                return;
+            };
+            let batch;
+            (batch, too_many) = committer.gather(first, &mut groups);
+            let one = Arc::clone(&committer);
+            let commit = tokio::spawn(async move {
+                let outcomes = one.commit(&batch).await;
+                (batch, outcomes)
+            });
+            // A panic costs the jobs of this batch an attempt, not the process its committer.
+            let Ok((batch, outcomes)) = commit.await else {
+                continue;
+            };
             // The next commit need not wait until the world knows of this one.
-            let committer = Arc::clone(&committer);
-            tokio::spawn(async move { committer.tell(batch, outcomes).await });
+            let one = Arc::clone(&committer);
+            tokio::spawn(async move { one.tell(batch, outcomes).await });
         }
+    }
+
+    /// What waits, as far as it fits; and the group that did not.
+    fn gather(&self, first: Group, groups: &mut mpsc::Receiver<Group>) -> (Vec<Group>, Option<Group>) {
+        let mut events = first.events.len();
+        let mut batch = vec![first];
+        while events < self.batch_max
+            && let Ok(group) = groups.try_recv()
+        {
+            events += group.events.len();
+            if events > self.batch_max {
+                return (batch, Some(group));
+            }
+            batch.push(group);
+        }
+        (batch, None)
     }
 
     async fn commit(&self, batch: &[Group]) -> Outcomes {
@@ -95,26 +129,31 @@ impl Committer {
         let events: Vec<&VerifiedEvent> = batch.iter().flat_map(|group| &group.events).collect();
         let outcomes = match self.store.save(&events).await {
             Ok(saved) => Outcomes::of(saved),
-            Err(error) => self.apart(&events, &error).await,
+            Err(error) if error.is_about_data() => self.one_by_one(&events).await,
+            Err(error) => {
+                report_away(&error);
+                Outcomes::away(events.len())
+            }
         };
-        histogram!("worker_commit_seconds").record(began.elapsed().as_secs_f64());
+        metrics::commit(events.len(), began.elapsed());
         outcomes
     }
 
     /// One event that Postgres refuses must not take its neighbours with it.
-    async fn apart(&self, events: &[&VerifiedEvent], error: &StoreError) -> Outcomes {
+    async fn one_by_one(&self, events: &[&VerifiedEvent]) -> Outcomes {
         let mut outcomes = Outcomes::default();
-        if !error.is_about_data() {
-            warn!(%error, source = ?error.source(), "a batch could not be saved");
-            outcomes.each.resize(events.len(), Err(SaveFailed));
-            return outcomes;
-        }
-        for event in events {
+        for (place, event) in events.iter().enumerate() {
             match self.store.save(&[event]).await {
                 Ok(saved) => outcomes.extend(Outcomes::of(saved)),
+                Err(error) if error.is_about_data() => {
+                    let why = error.source().map(ToString::to_string);
+                    error!(event = %event.id(), why, "Postgres refuses an event");
+                    outcomes.each.push(Err(SaveFailed::Unstorable));
+                }
                 Err(error) => {
-                    error!(event = %event.id(), %error, source = ?error.source(), "an event could not be saved");
-                    outcomes.each.push(Err(SaveFailed));
+                    report_away(&error);
+                    outcomes.extend(Outcomes::away(events.len() - place));
+                    return outcomes;
                 }
             }
         }
@@ -127,25 +166,38 @@ impl Committer {
             .iter()
             .flat_map(|group| repeat_n(group.again, group.events.len()));
         let events = batch.iter().flat_map(|group| &group.events);
-        let new: Vec<&VerifiedEvent> = events
-            .zip(&outcomes.each)
-            .zip(again)
-            .filter(|((_, outcome), again)| match outcome {
-                Ok(SaveOutcome::Stored) => true,
+        let (mut new, mut stored) = (Vec::new(), Vec::new());
+        for ((event, outcome), again) in events.zip(&outcomes.each).zip(again) {
+            match outcome {
+                Ok(SaveOutcome::Stored) => {
+                    stored.push(event);
+                    new.push(event);
+                }
                 // The first run may have died between commit and publish. Who has it already drops it.
-                Ok(SaveOutcome::Duplicate) => *again,
-                Ok(SaveOutcome::Superseded | SaveOutcome::Deleted) | Err(SaveFailed) => false,
-            })
-            .map(|((event, _), _)| event)
-            .collect();
-        self.announcer.announce(&new, outcomes.last_seq).await;
-        self.announcer.list_latest(&new);
+                Ok(SaveOutcome::Duplicate) if again => new.push(event),
+                Ok(SaveOutcome::Duplicate | SaveOutcome::Superseded | SaveOutcome::Deleted) | Err(_) => {}
+            }
+        }
+        let announced = self.announcer.announce(&new, outcomes.last_seq).await;
+        if let Err(error) = &announced {
+            warn!(%error, events = new.len(), "new events could not be published: their jobs run again");
+        }
+        self.announcer.latest.add(&stored);
         let mut each = outcomes.each.into_iter();
         for group in batch {
+            let committed = Committed {
+                outcomes: each.by_ref().take(group.events.len()).collect(),
+                announced: announced.is_ok(),
+            };
             // A job that is not interested any more has been given up.
-            let _gone = group.done.send(each.by_ref().take(group.events.len()).collect());
+            let _gone = group.done.send(committed);
         }
     }
+}
+
+fn report_away(error: &StoreError) {
+    let why = error.source().map(ToString::to_string);
+    warn!(%error, why, "a batch could not be saved: its jobs run again");
 }
 
 /// What became of the events of a batch.
@@ -160,6 +212,13 @@ impl Outcomes {
         Self {
             each: saved.outcomes.into_iter().map(Ok).collect(),
             last_seq: saved.last_seq,
+        }
+    }
+
+    fn away(events: usize) -> Self {
+        Self {
+            each: vec![Err(SaveFailed::Away); events],
+            last_seq: None,
         }
     }
 

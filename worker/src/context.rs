@@ -7,7 +7,7 @@ use pubsub::{ConnectionId, ProcessId, Publisher, Reply, ReplyPage, Upkeep};
 use queue::{JobError, Producer};
 use runtime::{clock::Clock, config::Config};
 use store::Store;
-use tracing::warn;
+use tracing::{Span, warn};
 
 use crate::{announcer::Announcer, batcher::Batcher};
 
@@ -54,19 +54,34 @@ impl Context {
         &self,
         process: ProcessId,
         replies: impl IntoIterator<Item = Reply>,
+        attempt: u32,
     ) -> Result<(), JobError> {
-        let mut page = ReplyPage::default();
-        replies.into_iter().for_each(|reply| page.push(&reply));
-        let heard = self
-            .publisher
-            .replies(process, page)
-            .await
-            .map_err(JobError::retry)?;
-        if heard == 0 {
-            // It is gone, and its connections with it.
-            warn!(%process, "nobody heard the answers");
+        let mut replies = replies.into_iter().peekable();
+        if replies.peek().is_none() {
+            return Ok(());
         }
-        Ok(())
+        let mut page = ReplyPage::default();
+        replies.for_each(|reply| page.push(&reply));
+        let heard = self.publisher.replies(process, page).await;
+        was_heard(process, heard.map_err(JobError::retry)?, attempt)
+    }
+}
+
+/// Nobody heard an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("relay-ws {0} did not hear the answer")]
+struct Unheard(ProcessId);
+
+/// A relay-ws process that nobody hears may only be connecting to pub/sub again: the job runs once more, after some
+/// seconds. After that it is taken for gone, and its connections with it.
+pub fn was_heard(process: ProcessId, by: u64, attempt: u32) -> Result<(), JobError> {
+    match (by, attempt) {
+        (0, 0 | 1) => Err(JobError::retry(Unheard(process))),
+        (0, _) => {
+            warn!(%process, "nobody heard the answer");
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -80,7 +95,9 @@ pub fn ok(connection: ConnectionId, event: EventId, accepted: bool, message: imp
     }
 }
 
-/// The connection of a job; what is none can never be answered.
+/// The connection of a job, noted in its span; what is none can never be answered.
 pub fn connection(text: &str) -> Result<ConnectionId, JobError> {
-    text.parse().map_err(JobError::abort)
+    let id: ConnectionId = text.parse().map_err(JobError::abort)?;
+    Span::current().record("connection", id.as_str());
+    Ok(id)
 }

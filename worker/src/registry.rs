@@ -1,14 +1,14 @@
 //! The table of queues: which job is handled by whom, and how many at a time.
 
-use apalis::prelude::{Monitor, WorkerBuilder, WorkerBuilderExt};
+use apalis::prelude::{Data, Monitor, WorkerBuilder, WorkerBuilderExt};
 use pubsub::ProcessId;
 use queue::{
-    Job, Queue, StreamBackend, StreamConfig,
+    Delivery, Job, Queue, StreamBackend, StreamConfig,
     jobs::{AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSubscription},
 };
 use runtime::redis::{self, RedisClient, RedisError};
 
-use crate::{context::Context, jobs};
+use crate::{context::Context, jobs, observe::observe};
 
 /// Registers the handler of a job: `register!(monitor, workers, NewEvents => jobs::new_event)`.
 macro_rules! register {
@@ -24,7 +24,7 @@ macro_rules! register {
                     .data(cx.clone())
                     .concurrency(config.concurrency)
                     .catch_panic()
-                    .build($handler)
+                    .build(|job: Delivery<$job>, cx: Data<Context>| observe(job, cx, $handler))
             });
         })*
         monitor

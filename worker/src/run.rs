@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use pubsub::{Copies, Keys, LatestEvents, Listeners, Publisher, Upkeep};
 use queue::{Producer, Queue};
 use runtime::{
-    clock::Clock,
+    clock::{self, Clock},
     config::{self, Config},
     health,
     redis::{self, RedisClient, RedisError},
@@ -21,7 +21,8 @@ use crate::{
     announcer::Announcer,
     batcher::{Batcher, Committer},
     context::{Context, Inner},
-    registry, schedule,
+    latest::Latest,
+    metrics, registry, schedule,
 };
 
 /// Why the process cannot work.
@@ -52,12 +53,13 @@ pub async fn migrate(config: &Config) -> Result<(), RunError> {
 }
 
 /// Runs until `shutdown`.
-pub async fn run(config: Config, metrics: PrometheusHandle, shutdown: Shutdown) -> Result<(), RunError> {
+pub async fn run(config: Config, prometheus: PrometheusHandle, shutdown: Shutdown) -> Result<(), RunError> {
+    metrics::describe();
     let listen = config.health.worker_listen.clone();
     let jobs = redis::connect(config.redis.jobs(), "worker").await?;
     let cx = context(config, jobs.clone(), &shutdown).await?;
     let ready = readiness(cx.store.clone(), jobs);
-    let pages = health::serve(&listen, health::router(ready, metrics), shutdown.hard.clone());
+    let pages = health::serve(&listen, health::router(ready, prometheus), shutdown.hard.clone());
     pages.await.map_err(RunError::Health)?;
     schedule::start(&cx.producer, &shutdown.soft);
     tokio::spawn(measure_queues(cx.producer.clone(), shutdown.hard.clone()));
@@ -95,7 +97,10 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
     let announcer = Announcer {
         publisher: Publisher::new(publishing.clone(), keys.clone()),
         listeners: listeners(&config, publishing, shutdown),
-        latest: LatestEvents::new(data.clone(), keys.clone()),
+        latest: Latest::start(
+            LatestEvents::new(data.clone(), keys.clone()),
+            shutdown.hard.clone(),
+        ),
     };
     let committer = Committer {
         store: store.clone(),
@@ -146,17 +151,7 @@ async fn measure_queues(producer: Producer, stop: CancellationToken) {
         }
         for queue in Queue::ALL {
             match producer.depth(queue).await {
-                Ok(depth) => {
-                    let gauge =
-                        |name, value: u64| metrics::gauge!(name, "queue" => queue.name()).set(value as f64);
-                    let age = depth
-                        .oldest_ms
-                        .map_or(0, |at| runtime::clock::unix_millis().saturating_sub(at));
-                    gauge("queue_waiting", depth.waiting);
-                    gauge("queue_running", depth.running);
-                    gauge("queue_dead", depth.dead);
-                    gauge("queue_oldest_ms", age);
-                }
+                Ok(depth) => metrics::depth(queue, &depth, clock::unix_millis()),
                 Err(error) => debug!(%error, "could not measure a queue"),
             }
         }

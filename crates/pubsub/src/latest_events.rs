@@ -7,9 +7,6 @@ use fred::{
 
 use crate::{Keys, PubsubError};
 
-/// Events in the list.
-const LENGTH: usize = 100;
-
 /// Writes `latest-events`.
 #[derive(Clone)]
 pub struct LatestEvents {
@@ -18,6 +15,9 @@ pub struct LatestEvents {
 }
 
 impl LatestEvents {
+    /// Events in the list.
+    pub const LENGTH: usize = 100;
+
     /// Through a connected client.
     pub fn new(client: Client, keys: Keys) -> Self {
         Self { client, keys }
@@ -25,7 +25,7 @@ impl LatestEvents {
 
     /// Adds events, oldest first.
     pub async fn add(&self, canonical_json: Vec<String>) -> Result<(), PubsubError> {
-        let newest = canonical_json.len().saturating_sub(LENGTH);
+        let newest = canonical_json.len().saturating_sub(Self::LENGTH);
         let events: Vec<String> = canonical_json.into_iter().skip(newest).collect();
         if events.is_empty() {
             return Ok(());
@@ -39,7 +39,7 @@ impl LatestEvents {
     async fn write(&self, events: Vec<String>) -> FredResult<()> {
         let (pipeline, key) = (self.client.pipeline(), self.keys.latest_events());
         let _: () = pipeline.lpush(&key, events).await?;
-        let _: () = pipeline.ltrim(&key, 0, LENGTH as i64 - 1).await?;
+        let _: () = pipeline.ltrim(&key, 0, Self::LENGTH as i64 - 1).await?;
         pipeline.all::<fred::types::Value>().await.map(drop)
     }
 }

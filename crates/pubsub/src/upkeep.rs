@@ -42,48 +42,55 @@ impl Upkeep {
     }
 
     async fn dead_connections(&self, now_ms: u64) -> FredResult<usize> {
-        let processes: HashMap<String, u64> = self.client.hgetall(self.keys.processes()).await?;
-        let is_alive = |process: &str| {
-            processes
-                .get(process)
-                .is_some_and(|seen| seen + SILENCE_MS > now_ms)
-        };
-        let mut dead = Vec::new();
+        let mut listed = Vec::new();
         let mut pages = pin!(self.client.sscan(self.keys.connections(), "*", Some(PAGE)));
         while let Some(mut page) = pages.try_next().await? {
             for value in page.take_results().unwrap_or_default() {
                 match value.as_string().and_then(|id| id.parse::<ConnectionId>().ok()) {
-                    Some(id) if is_alive(id.process().as_str()) => {}
-                    Some(id) => dead.push(id),
+                    Some(id) => listed.push(id),
                     None => self.client.srem(self.keys.connections(), value).await?,
                 }
             }
             page.next();
         }
-        for connections in dead.chunks(PAGE as usize) {
+        // Read after the connections: a process that started meanwhile has given its first sign before.
+        let seen: HashMap<String, u64> = self.client.hgetall(self.keys.processes()).await?;
+        let is_alive = |process: &str| seen.get(process).is_some_and(|at| at + SILENCE_MS > now_ms);
+        listed.retain(|id| !is_alive(id.process().as_str()));
+        for connections in listed.chunks(PAGE as usize) {
             self.remove(connections).await?;
         }
-        for (process, _) in processes.iter().filter(|(process, _)| !is_alive(process)) {
-            let _: () = self.client.hdel(self.keys.processes(), process.as_str()).await?;
+        let silent: Vec<&str> = seen
+            .keys()
+            .map(String::as_str)
+            .filter(|id| !is_alive(id))
+            .collect();
+        if !silent.is_empty() {
+            let _: () = self.client.hdel(self.keys.processes(), silent).await?;
         }
-        Ok(dead.len())
+        Ok(listed.len())
     }
 
+    /// Two round trips, however many connections.
     async fn remove(&self, connections: &[ConnectionId]) -> FredResult<()> {
-        let pipeline = self.client.pipeline();
+        let asked = self.client.pipeline();
         for id in connections {
-            let subscriptions: Vec<String> = self.client.smembers(self.keys.client_reqs(*id)).await?;
-            for subscription in subscriptions {
-                let _: () = pipeline.del(self.keys.subscription(*id, &subscription)).await?;
-            }
-            let _: () = pipeline.del(self.keys.client_reqs(*id)).await?;
-            for hash in self.keys.connection_hashes() {
-                let _: () = pipeline.hdel(hash, id.as_str()).await?;
-            }
-            // Last: a connection that is still listed here is found again if this is interrupted.
-            let _: () = pipeline.srem(self.keys.connections(), id.as_str()).await?;
+            let _: () = asked.smembers(self.keys.client_reqs(*id)).await?;
         }
-        pipeline.all::<Value>().await.map(drop)
+        let subscriptions: Vec<Vec<String>> = asked.all().await?;
+        let removal = self.client.pipeline();
+        for (id, subscriptions) in connections.iter().zip(subscriptions) {
+            let mut keys = vec![self.keys.client_reqs(*id)];
+            keys.extend(subscriptions.iter().map(|name| self.keys.subscription(*id, name)));
+            let _: () = removal.del(keys).await?;
+        }
+        let ids: Vec<&str> = connections.iter().map(ConnectionId::as_str).collect();
+        for hash in self.keys.connection_hashes() {
+            let _: () = removal.hdel(hash, ids.clone()).await?;
+        }
+        // Last: a connection that is still listed here is found again if this is interrupted.
+        let _: () = removal.srem(self.keys.connections(), ids).await?;
+        removal.all::<Value>().await.map(drop)
     }
 
     /// Gives an end to counters of addresses that lost theirs, so that nobody is limited for ever; answers how many.
@@ -100,12 +107,22 @@ impl Upkeep {
             .client
             .scan(self.keys.all_address_requests(), Some(PAGE), None);
         while let Some(mut page) = pages.try_next().await? {
-            for key in page.take_results().unwrap_or_default() {
-                // -1: no end.
-                if self.client.ttl::<i64, _>(key.clone()).await? == -1 {
-                    let _: () = self.client.del(key).await?;
-                    endless += 1;
-                }
+            let mut keys = page.take_results().unwrap_or_default();
+            let asked = self.client.pipeline();
+            for key in &keys {
+                let _: () = asked.ttl(key.clone()).await?;
+            }
+            let ttls: Vec<i64> = if keys.is_empty() {
+                Vec::new()
+            } else {
+                asked.all().await?
+            };
+            let mut ttls = ttls.into_iter();
+            // -1: no end.
+            keys.retain(|_| ttls.next() == Some(-1));
+            if !keys.is_empty() {
+                endless += keys.len();
+                let _: () = self.client.del(keys).await?;
             }
             page.next();
         }

@@ -26,12 +26,13 @@ pub async fn authorization_request(
                 pubkey,
                 level,
             };
-            cx.reply(connection.process(), [reply]).await
+            cx.reply(connection.process(), [reply], delivery.attempt).await
         }
         Err(error) => {
             if delivery.is_last {
                 let refused = ok(connection, event, false, "error: could not look up the key");
-                cx.reply(connection.process(), [refused]).await?;
+                cx.reply(connection.process(), [refused], delivery.attempt)
+                    .await?;
             }
             Err(JobError::retry(error))
         }

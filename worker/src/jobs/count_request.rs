@@ -1,7 +1,6 @@
 //! COUNT ([NIP-45](https://nips.nostr.com/45)). Running twice answers twice; relay-ws drops the second.
 
 use apalis::prelude::Data;
-use metrics::histogram;
 use pubsub::Reply;
 use queue::{Delivery, JobError, jobs::CountRequest};
 use tokio::time::Instant;
@@ -9,7 +8,7 @@ use tracing::warn;
 
 use crate::{
     context::{Context, connection},
-    policy,
+    metrics, policy,
 };
 
 /// Handles a job of `nostr:count`.
@@ -21,7 +20,7 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
         filters,
         ..
     } = delivery.job;
-    let connection = connection(&delivery.job.connection)?;
+    let (connection, attempt) = (connection(&delivery.job.connection)?, delivery.attempt);
     let closed = |reason: String| Reply::Closed {
         connection,
         subscription: subscription.clone(),
@@ -29,11 +28,13 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
         reason,
     };
     if let Err(reason) = policy::min_level(&client, cx.config.auth.min_level_count) {
-        return cx.reply(connection.process(), [closed(reason.to_string())]).await;
+        return cx
+            .reply(connection.process(), [closed(reason.to_string())], attempt)
+            .await;
     }
     let began = Instant::now();
     let counted = cx.store.count(&filters, cx.clock.now()).await;
-    histogram!("worker_count_seconds").record(began.elapsed().as_secs_f64());
+    metrics::count(began.elapsed());
     match counted {
         Ok(count) => {
             let result = serde_json::json!({ "count": count }).to_string();
@@ -43,11 +44,11 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
                 generation,
                 result,
             };
-            cx.reply(connection.process(), [reply]).await
+            cx.reply(connection.process(), [reply], attempt).await
         }
         Err(error) if error.is_timeout() => {
             let reason = "error: the count took too long, narrow its filters".to_owned();
-            cx.reply(connection.process(), [closed(reason)]).await
+            cx.reply(connection.process(), [closed(reason)], attempt).await
         }
         Err(error) => {
             if delivery.is_last {
@@ -55,6 +56,7 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
                 cx.reply(
                     connection.process(),
                     [closed("error: could not count events".to_owned())],
+                    attempt,
                 )
                 .await?;
             }

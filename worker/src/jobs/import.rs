@@ -1,14 +1,16 @@
 //! Events from elsewhere: checked as if a client had sent them. Running twice finds duplicates.
 
 use apalis::prelude::Data;
-use metrics::counter;
 use protocol::{Event, KindClass, VerifiedEvent};
 use queue::{Delivery, JobError, jobs::Import};
+use store::SaveOutcome;
 use tokio::task::spawn_blocking;
 use tracing::debug;
 
 use crate::{
+    batcher::SaveFailed,
     context::Context,
+    metrics,
     policy::{self, Case},
 };
 
@@ -19,30 +21,57 @@ pub async fn import(delivery: Delivery<Import>, cx: Data<Context>) -> Result<(),
         .await
         .map_err(JobError::retry)?;
     let now = cx.clock.now();
-    let accepted: Vec<VerifiedEvent> = verified
+    let mut accepted: Vec<VerifiedEvent> = verified
         .into_iter()
-        .filter(|event| event.kind.class() != KindClass::Ephemeral)
-        .filter(|event| {
-            let case = Case {
-                event: event.event(),
-                client: None,
-                now,
-            };
-            let verdict = policy::check(&case, &cx.config.policy, &cx.config.auth);
-            if let Err(reason) = &verdict {
-                counter!("worker_imported_total", "outcome" => reason.prefix.as_str()).increment(1);
-            }
-            verdict.is_ok()
-        })
+        .filter(|event| is_welcome(event, now, &cx))
         .collect();
-    if accepted.is_empty() {
-        return Ok(());
+    // An import may be large; events of clients wait for no more than one commit of it.
+    let mut left = 0;
+    while !accepted.is_empty() {
+        let rest = accepted.split_off(accepted.len().min(cx.config.worker.batch_max));
+        let committed = cx.batcher.save(accepted, attempt > 1).await;
+        accepted = rest;
+        left += usize::from(!committed.announced);
+        for outcome in committed.outcomes {
+            left += usize::from(outcome == Err(SaveFailed::Away));
+            metrics::imported(label(outcome));
+        }
     }
-    for outcome in cx.batcher.save(accepted, attempt > 1).await {
-        outcome.map_err(JobError::retry)?;
-        counter!("worker_imported_total", "outcome" => "saved").increment(1);
+    if left > 0 {
+        return Err(JobError::retry(Unfinished));
     }
     Ok(())
+}
+
+/// What is left to do is done by the next run.
+#[derive(Debug, thiserror::Error)]
+#[error("some events could not be saved or published")]
+struct Unfinished;
+
+fn is_welcome(event: &VerifiedEvent, now: u64, cx: &Context) -> bool {
+    let case = Case {
+        event: event.event(),
+        client: None,
+        now,
+    };
+    let refused = match policy::check(&case, &cx.config.policy, &cx.config.auth) {
+        Err(reason) => reason.prefix.as_str(),
+        // Its time has passed: those who listened then have heard it elsewhere.
+        Ok(()) if event.kind.class() == KindClass::Ephemeral => "ephemeral",
+        Ok(()) => return true,
+    };
+    metrics::imported(refused);
+    false
+}
+
+fn label(outcome: Result<SaveOutcome, SaveFailed>) -> &'static str {
+    match outcome {
+        Ok(SaveOutcome::Stored) => "stored",
+        Ok(SaveOutcome::Duplicate) => "duplicate",
+        Ok(SaveOutcome::Superseded) => "superseded",
+        Ok(SaveOutcome::Deleted) => "deleted",
+        Err(SaveFailed::Away | SaveFailed::Unstorable) => "error",
+    }
 }
 
 fn verify(job: Import) -> Vec<VerifiedEvent> {
@@ -54,7 +83,7 @@ fn verify(job: Import) -> Vec<VerifiedEvent> {
         match verify(json.get()) {
             Ok(event) => verified.push(event),
             Err(error) => {
-                counter!("worker_imported_total", "outcome" => "invalid").increment(1);
+                metrics::imported("invalid");
                 debug!(%error, "an imported event is not valid");
             }
         }

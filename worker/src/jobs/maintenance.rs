@@ -1,7 +1,6 @@
 //! What recurs. Every task may run twice.
 
 use apalis::prelude::Data;
-use metrics::counter;
 use pubsub::{Address, PageWriter, ProcessId};
 use queue::{
     Delivery, JobError,
@@ -9,7 +8,10 @@ use queue::{
 };
 use tracing::{info, warn};
 
-use crate::context::Context;
+use crate::{
+    context::Context,
+    metrics::{self, Removed},
+};
 
 /// Events that are sent again at most to a relay-ws process that missed some.
 const CATCH_UP: u32 = 10_000;
@@ -31,6 +33,7 @@ pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> 
                 .remove_dead_connections(now)
                 .await
                 .map_err(JobError::retry)?;
+            metrics::removed(Removed::DeadConnections, removed as u64);
             if removed > 0 {
                 warn!(removed, "removed connections of processes that died");
             }
@@ -42,7 +45,7 @@ pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> 
                 .expire_address_counters()
                 .await
                 .map_err(JobError::retry)?;
-            counter!("worker_endless_counters_total").increment(removed as u64);
+            metrics::removed(Removed::EndlessCounters, removed as u64);
             Ok(())
         }
         Task::DeadConsumers => {
@@ -51,7 +54,7 @@ pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> 
                 .remove_dead_consumers(CONSUMER_SILENCE_MS)
                 .await
                 .map_err(JobError::retry)?;
-            counter!("worker_dead_consumers_total").increment(removed);
+            metrics::removed(Removed::DeadConsumers, removed);
             Ok(())
         }
         Task::CatchUp { process, after } => catch_up(&process, after, &cx).await,
@@ -66,7 +69,7 @@ async fn expired_events(cx: &Context) -> Result<(), JobError> {
             .remove_expired(cx.clock.now(), batch)
             .await
             .map_err(JobError::retry)?;
-        counter!("worker_expired_events_total").increment(removed);
+        metrics::removed(Removed::ExpiredEvents, removed);
         if removed < u64::from(batch) {
             break;
         }

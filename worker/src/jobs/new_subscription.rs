@@ -1,7 +1,6 @@
 //! REQ: the stored events, in pages. Running twice sends the same again; relay-ws drops what it has sent.
 
 use apalis::prelude::Data;
-use metrics::histogram;
 use protocol::Hint;
 use pubsub::{ConnectionId, PageHeader, PageWriter, Reply};
 use queue::{Delivery, JobError, jobs::NewSubscription};
@@ -10,8 +9,8 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::{
-    context::{Context, connection},
-    policy,
+    context::{Context, connection, was_heard},
+    metrics, policy,
 };
 
 /// Handles a job of `nostr:req`.
@@ -23,63 +22,72 @@ pub async fn new_subscription(
     let asking = connection(&job.connection)?;
     let deadline_ms = u64::from(cx.config.websocket.req_deadline_s) * 1000;
     if delivery.enqueued_ms + deadline_ms < runtime::clock::unix_millis() {
-        debug!(connection = %asking, "nobody waits for this REQ any more");
+        debug!("nobody waits for this REQ any more");
         return Ok(());
     }
     if let Err(reason) = policy::min_level(&job.client, cx.config.auth.min_level_req) {
-        return close(asking, job, reason.to_string(), &cx).await;
+        return close(asking, &delivery, reason.to_string(), &cx).await;
     }
     let began = Instant::now();
     let found = cx.store.query(&job.filters, cx.clock.now()).await;
-    histogram!("worker_query_seconds").record(began.elapsed().as_secs_f64());
+    metrics::query(began.elapsed());
     match found {
-        Ok(found) => send(asking, job, &found, &cx).await,
+        Ok(found) => send(asking, &delivery, &found, &cx).await,
         Err(error) => refuse(asking, &delivery, error, &cx).await,
     }
 }
 
+/// Sends what fits, newest first; a client that wants the rest asks for it with `until`.
 async fn send(
     asking: ConnectionId,
-    job: &NewSubscription,
+    delivery: &Delivery<NewSubscription>,
     found: &Found,
     cx: &Context,
 ) -> Result<(), JobError> {
+    let pages = pages(found, delivery.job.generation, cx.config.limits.max_reply_bytes)?;
+    let subscription = delivery.job.subscription.as_str();
+    // One after the other: they have to arrive in this order, and no more than one is on its way.
+    for page in pages {
+        let heard = cx
+            .publisher
+            .found_events(asking, subscription, page.finish())
+            .await;
+        was_heard(
+            asking.process(),
+            heard.map_err(JobError::retry)?,
+            delivery.attempt,
+        )?;
+    }
+    Ok(())
+}
+
+/// The last page makes the EOSE and says whether anything was left out.
+fn pages(found: &Found, generation: u64, max_bytes: usize) -> Result<Vec<PageWriter>, JobError> {
     let header = PageHeader {
-        generation: job.generation,
+        generation,
         end: false,
         hint: None,
     };
-    let most = cx.config.limits.max_reply_bytes;
-    let mut bytes = 0;
-    // The newest events that fit; a client that wants the rest asks for it with `until`.
-    let fitting = found.events.iter().take_while(|event| {
+    let (mut pages, mut page) = (Vec::new(), PageWriter::stored(header));
+    let (mut bytes, mut complete) = (0, found.complete);
+    for event in &found.events {
         bytes += event.json.len();
-        bytes <= most
-    });
-    let (mut pages, mut page, mut sent) = (Vec::new(), PageWriter::stored(header), 0);
-    for event in fitting {
+        if bytes > max_bytes {
+            complete = false;
+            break;
+        }
         if page.is_full() {
             pages.push(std::mem::replace(&mut page, PageWriter::stored(header)));
         }
         page.push_bytes(&event.json).map_err(JobError::abort)?;
-        sent += 1;
     }
-    let complete = found.complete && sent == found.events.len();
-    let hint = Some(if complete { Hint::Finish } else { Hint::More });
     page.set_header(PageHeader {
         end: true,
-        hint,
+        hint: Some(if complete { Hint::Finish } else { Hint::More }),
         ..header
     });
     pages.push(page);
-    for page in pages {
-        let sent = cx
-            .publisher
-            .found_events(asking, job.subscription.as_str(), page.finish())
-            .await;
-        sent.map_err(JobError::retry)?;
-    }
-    Ok(())
+    Ok(pages)
 }
 
 /// Tried again while there is hope, then said.
@@ -90,43 +98,30 @@ async fn refuse(
     cx: &Context,
 ) -> Result<(), JobError> {
     if error.is_timeout() {
-        debug!(connection = %asking, "a query took too long");
-        return close(
-            asking,
-            &delivery.job,
-            "error: the query took too long, narrow its filters".to_owned(),
-            cx,
-        )
-        .await;
+        debug!("a query took too long");
+        let reason = "error: the query took too long, narrow its filters";
+        return close(asking, delivery, reason.to_owned(), cx).await;
     }
     if delivery.is_last {
-        warn!(%error, source = ?std::error::Error::source(&error), "a query failed for the last time");
-        close(
-            asking,
-            &delivery.job,
-            "error: could not read stored events".to_owned(),
-            cx,
-        )
-        .await?;
+        let why = std::error::Error::source(&error).map(ToString::to_string);
+        warn!(%error, why, "a query failed for the last time");
+        let reason = "error: could not read stored events";
+        close(asking, delivery, reason.to_owned(), cx).await?;
     }
     Err(JobError::retry(error))
 }
 
 async fn close(
     connection: ConnectionId,
-    job: &NewSubscription,
+    delivery: &Delivery<NewSubscription>,
     reason: String,
     cx: &Context,
 ) -> Result<(), JobError> {
-    let (subscription, generation) = (job.subscription.clone(), job.generation);
-    cx.reply(
-        connection.process(),
-        [Reply::Closed {
-            connection,
-            subscription,
-            generation,
-            reason,
-        }],
-    )
-    .await
+    let closed = Reply::Closed {
+        connection,
+        subscription: delivery.job.subscription.clone(),
+        generation: delivery.job.generation,
+        reason,
+    };
+    cx.reply(connection.process(), [closed], delivery.attempt).await
 }

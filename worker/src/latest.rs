@@ -1,0 +1,76 @@
+//! The list of the latest events, kept up beside the jobs: nobody waits for it, and a slow Redis delays nobody.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use parking_lot::Mutex;
+use protocol::VerifiedEvent;
+use pubsub::LatestEvents;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// Takes new events; what gathers while the last ones are written is written next, the newest hundred of it.
+#[derive(Clone, Default)]
+pub struct Latest(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// Oldest first; never more than the list holds.
+    waiting: Mutex<VecDeque<String>>,
+    came: Notify,
+}
+
+impl Latest {
+    /// Starts the task that writes, until `stop`.
+    pub fn start(list: LatestEvents, stop: CancellationToken) -> Self {
+        let latest = Self::default();
+        let inner = Arc::clone(&latest.0);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = inner.came.notified() => {}
+                }
+                let events = inner.waiting.lock().drain(..).collect();
+                if let Err(error) = list.add(events).await {
+                    warn!(%error, "the latest events could not be listed");
+                }
+            }
+        });
+        latest
+    }
+
+    /// Adds events, oldest first.
+    pub fn add(&self, events: &[&VerifiedEvent]) {
+        let newest = &events[events.len().saturating_sub(LatestEvents::LENGTH)..];
+        if newest.is_empty() {
+            return;
+        }
+        let mut waiting = self.0.waiting.lock();
+        waiting.extend(newest.iter().map(|event| event.json().to_owned()));
+        let outdated = waiting.len().saturating_sub(LatestEvents::LENGTH);
+        waiting.drain(..outdated);
+        drop(waiting);
+        self.0.came.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::note;
+
+    use super::*;
+
+    #[test]
+    fn no_more_waits_than_the_list_holds() {
+        let latest = Latest::default();
+        let events: Vec<_> = (0..70).map(|n| note("").at(n).verified()).collect();
+        let events: Vec<_> = events.iter().collect();
+        latest.add(&events);
+        latest.add(&events);
+        let waiting = latest.0.waiting.lock();
+        assert_eq!(waiting.len(), 100);
+        assert_eq!(waiting[99], events[69].json());
+        assert_eq!(waiting[0], events[40].json());
+    }
+}
