@@ -31,7 +31,7 @@ async fn an_expired_event_is_refused_never_returned_and_then_removed() {
         json!({}),
     ] {
         let before = SystemTime::now();
-        let found = client.req("s", &[filter.clone()]).await.len();
+        let found = client.req("s", std::slice::from_ref(&filter)).await.len();
         if SystemTime::now() < expires {
             assert_eq!(found, 1, "{filter}");
         } else if before >= expires {
