@@ -1,8 +1,74 @@
 //! From relay-ws to the workers: jobs, their queues, and how they get through whatever dies on the way.
 //!
-//! A queue is a Redis Stream with one consumer group. [`Producer`] appends; a [`StreamBackend`] hands jobs to an apalis
-//! worker and settles them. A job that is taken is vouched for while it waits and runs; when its worker falls silent,
-//! another one takes it over. So a job may run twice, and its handler must be able to bear that.
+//! In comes a [`Job`] by [`Producer::push`]; out it goes as a [`Delivery`] to the handler of an apalis worker that is built
+//! on a [`StreamBackend`]. A queue is a Redis Stream with one consumer group, so the order is that of enqueueing, nobody
+//! polls for jobs, and what is done is gone.
+//!
+//! # What is promised
+//!
+//! * **At least once.** A job that is taken is vouched for, three times in [`StreamConfig::takeover`], until it is settled. When
+//!   its worker falls silent that long, another worker takes it over, within half a second more. So a job may run
+//!   twice, and its handler must be able to bear that.
+//! * **Not for ever.** [`JobError`] says whether another attempt makes sense; it comes after [`StreamConfig::takeover`]. After
+//!   [`StreamConfig::max_attempts`], or at once when it is hopeless or cannot be read, a job becomes a [`DeadLetter`].
+//!   Attempts are deliveries, so a job that kills its workers ends there too. Jobs that such a worker held beside it have
+//!   lost an attempt as well.
+//! * **Fair.** A worker takes what it can run and at most a quarter more ([`StreamConfig::concurrency`]); the rest is left to
+//!   others. When it stops, what has not begun goes back at once and without loss of an attempt; what runs is finished.
+//! * **Redis may go away.** Connections come back by themselves, a stream that was deleted is made anew. An answer that was
+//!   lost on the way costs [`StreamConfig::takeover`], not the job.
+//!
+//! # Keys
+//!
+//! Each starts with the configured namespace. `<name>` is [`Queue::name`].
+//!
+//! | key | type | what |
+//! | --- | --- | --- |
+//! | `queue:<name>` | STREAM, group `workers` | one entry a job, field `job`: JSON. Ids begin with the time of enqueueing in unix milliseconds |
+//! | `queue:<name>:dead` | STREAM | given up: fields `job`, `error`, `attempts`, `id` (that of the job); ids begin with the time of giving up |
+//! | `schedule:<job>` | STRING, expires | a recurring job was enqueued in this interval |
+//!
+//! # A worker
+//!
+//! ```no_run
+//! use apalis::prelude::{WorkerBuilder, WorkerBuilderExt};
+//! use queue::{Delivery, Job, JobError, Producer, Queue, StreamBackend, StreamConfig};
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! struct Greeting { to: String }
+//!
+//! impl Job for Greeting {
+//!     const QUEUE: Queue = Queue::Import;
+//! }
+//!
+//! async fn greet(delivery: Delivery<Greeting>) -> Result<(), JobError> {
+//!     if delivery.job.to.is_empty() {
+//!         return Err(JobError::abort("nobody to greet"));
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # async fn run(client: fred::clients::Client, blocking: fred::clients::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let producer = Producer::new(client, "");
+//! producer.push(&Greeting { to: "all".to_owned() }).await?;
+//!
+//! let config = StreamConfig {
+//!     consumer: "greeter-1".to_owned(),
+//!     concurrency: 8,
+//!     takeover: std::time::Duration::from_secs(3),
+//!     max_attempts: 5,
+//!     max_dead: 10_000,
+//! };
+//! WorkerBuilder::new("greeter-1")
+//!     .backend(StreamBackend::<Greeting>::new(&producer, blocking, config))
+//!     .concurrency(8)
+//!     .catch_panic()
+//!     .build(greet)
+//!     .run()
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod acknowledge;
 mod backend;
