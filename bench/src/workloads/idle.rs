@@ -1,4 +1,4 @@
-//! Connections that wait, with a subscription each.
+//! Connections that wait, with a subscription each. Memory per connection means something on a fresh relay only.
 
 use std::time::{Duration, Instant};
 
