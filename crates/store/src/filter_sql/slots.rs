@@ -35,47 +35,36 @@ pub(super) enum Slots {
 
 impl Slots {
     pub fn of(driver: Driver, wanted: &Wanted, args: &mut Args) -> Self {
-        let kinds = wanted.filter.kinds.as_ref().map(Vec::len);
+        let kinds = wanted.filter.kinds.as_ref().map_or(0, Vec::len);
         let (values, count) = match driver {
             Driver::Time => return Self::One,
             Driver::Kinds => {
-                let list = args.int4s(
-                    wanted
-                        .filter
-                        .kinds
-                        .iter()
-                        .flatten()
-                        .copied()
-                        .map(i32::from)
-                        .collect(),
-                );
-                return Self::new(
-                    format!("SELECT NULL::int4 AS v, k AS kind FROM unnest({list}) k"),
-                    kinds.unwrap_or(0),
-                );
+                let list = args.kinds(wanted).unwrap_or_default();
+                let slots = format!("SELECT NULL::int4 AS v, k AS kind FROM unnest({list}) k");
+                return Self::new(slots, kinds);
             }
-            Driver::Authors => (
-                args.int4s(wanted.authors.clone().unwrap_or_default()),
-                wanted.authors.as_ref().map_or(0, Vec::len),
-            ),
+            Driver::Authors => {
+                let authors = args.authors(wanted).unwrap_or_default();
+                (authors, wanted.authors.as_ref().map_or(0, Vec::len))
+            }
             Driver::Tag(place) => {
                 let tag = &wanted.filter.tags[place];
                 (args.tag(tag), tag.values.len())
             }
         };
-        if let Some(kinds) = args.kinds(wanted) {
-            let slots = format!("SELECT v, k AS kind FROM unnest({values}) v CROSS JOIN unnest({kinds}) k");
-            return Self::new(slots, count * wanted.filter.kinds.as_ref().map_or(0, Vec::len));
+        if let Some(list) = args.kinds(wanted) {
+            let slots = format!("SELECT v, k AS kind FROM unnest({values}) v CROSS JOIN unnest({list}) k");
+            return Self::new(slots, count * kinds);
         }
         let first = jump(driver, &values);
         if wanted.filter.until.is_none() && !is_narrowed(driver, wanted) {
-            Self::FirstOfEachKind(first)
-        } else {
-            Self::Many {
-                slots: format!("SELECT v, kind FROM ({first}) f"),
-                count,
-            }
+            return Self::FirstOfEachKind(first);
         }
+        let slots = format!(
+            "SELECT v, kind FROM ({first}) f{}",
+            common_kinds(driver, wanted, args)
+        );
+        Self::Many { slots, count }
     }
 
     fn new(slots: String, count: usize) -> Self {
@@ -93,6 +82,22 @@ impl Slots {
             Self::Few(slots) | Self::Many { slots, .. } | Self::FirstOfEachKind(slots) => slots,
         }
     }
+}
+
+/// Only kinds that the other tags occur with: a look at one entry each, which may save the whole scan of a slot.
+fn common_kinds(driver: Driver, wanted: &Wanted, args: &mut Args) -> String {
+    let tags = wanted.filter.tags.iter().enumerate();
+    let others = tags.filter(|(place, _)| driver != Driver::Tag(*place));
+    let conditions: Vec<String> = others
+        .map(|(_, tag)| {
+            let tag = args.tag(tag);
+            format!("EXISTS (SELECT FROM searchable_tags o WHERE o.tag = ANY ({tag}) AND o.kind = f.kind OFFSET 0)")
+        })
+        .collect();
+    if conditions.is_empty() {
+        return String::new();
+    }
+    format!(" WHERE {}", conditions.join(" AND "))
 }
 
 /// Whether a scan has conditions that its index does not yield the rows by.
