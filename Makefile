@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`.
-.PHONY: help run test bench fmt lint clean-data
+.PHONY: help run test bench fmt lint prepare clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,6 +20,9 @@ lint: ## what CI checks besides the tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo deny check bans licenses sources
+
+prepare: ## note anew what Postgres says about the statements that are checked at compile time
+	@scripts/services with test scripts/prepare
 
 clean-data: ## stop the private services and delete their data
 	@for name in run test bench; do scripts/services delete $$name; done
