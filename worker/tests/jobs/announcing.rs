@@ -1,7 +1,10 @@
 //! Who hears of new events.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
-use testkit::note;
+use pubsub::Reply;
+use testkit::{event, note};
 
 use crate::fixture::{Fixture, Heard, until};
 
@@ -42,6 +45,54 @@ async fn a_job_whose_worker_died_after_its_commit_publishes_once_more() {
     assert_eq!(relay.live().await, [note.id()]);
     let oks = relay.oks().await;
     assert_eq!((oks.len(), oks[0].1), (1, true));
+}
+
+#[tokio::test]
+async fn what_could_not_be_published_is_by_the_next_run() {
+    // The worker's own connection may answer, but not tell of new events.
+    let user = testkit::namespace().replace(':', "");
+    let url = testkit::redis_url();
+    let (_, host) = url.rsplit_once(['@', '/']).unwrap();
+    let own_url = format!("redis://{user}:secret@{host}");
+    let mut relay = Fixture::idle(&[("QUEUE__TAKEOVER_MS", "100"), ("REDIS__PUBSUB_URL", &own_url)]).await;
+    let answers = format!("&{}", relay.redis.key("events:*:REPLIES"));
+    let restricted = [
+        "SETUSER",
+        &user,
+        "on",
+        ">secret",
+        "+@all",
+        "~*",
+        "resetchannels",
+        &answers,
+    ];
+    relay.redis.order("ACL", &restricted).await;
+    relay.work();
+
+    let (lasting, passing) = (note("").verified(), event(20_001).verified());
+    relay.submit(&[&lasting, &passing]).await;
+    assert_eq!(relay.oks().await, [(lasting.id(), true, String::new())]);
+    assert!(relay.is_stored(&lasting).await);
+
+    relay.redis.order("ACL", &["SETUSER", &user, "allchannels"]).await;
+    let (mut published, mut accepted) = (HashSet::new(), HashSet::new());
+    while !accepted.contains(&passing.id()) || published.len() < 2 {
+        match relay.hear().await {
+            Heard::Live(page) => published.extend(page.events().map(|(id, _)| id)),
+            Heard::Replies(replies) => accepted.extend(replies.into_iter().map(|reply| match reply {
+                Reply::Ok {
+                    event,
+                    accepted: true,
+                    ..
+                } => event,
+                other => panic!("an OK expected: {other:?}"),
+            })),
+            other => panic!("new events and OKs expected: {other:?}"),
+        }
+        assert!(!accepted.contains(&passing.id()) || published.contains(&passing.id()));
+    }
+    assert_eq!(published, HashSet::from([lasting.id(), passing.id()]));
+    relay.redis.order("ACL", &["DELUSER", &user]).await;
 }
 
 #[tokio::test]
