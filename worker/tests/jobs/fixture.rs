@@ -60,7 +60,7 @@ impl Fixture {
             ("SWITCHYARD_REDIS__NAMESPACE".to_owned(), redis.namespace.clone()),
             ("SWITCHYARD_HEALTH__WORKER_LISTEN".to_owned(), String::new()),
             ("SWITCHYARD_POSTGRES__MAX_CONNECTIONS".to_owned(), "6".to_owned()),
-            // Tests listen to the namespaces of other tests never, but Redis tells of them all.
+            // Redis tells of subscribers to every namespace, those of other tests too: copies only where a test asks for them.
             ("SWITCHYARD_PLUGINS__COPIES".to_owned(), "never".to_owned()),
         ];
         let set = settings
