@@ -8,35 +8,68 @@ use protocol::{Filter, TagFilter};
 /// other array holds arrays. So a search in the bytes is exact, and costs a hundredth of parsing.
 #[derive(Debug)]
 pub(crate) struct Recheck {
-    /// For each letter: the beginnings of tags, of which one must be there.
-    letters: Vec<Vec<String>>,
+    letters: Vec<Letter>,
+}
+
+/// The tags of one letter, of which one must be there.
+#[derive(Debug)]
+struct Letter {
+    /// What such a tag begins with, up to its value.
+    beginning: String,
+    /// The values as they stand in JSON, without their quotes. Sorted: there may be hundreds, and an event may have
+    /// thousands of tags.
+    values: Vec<String>,
 }
 
 impl Recheck {
     pub fn new(filter: &Filter) -> Self {
-        let beginning = |letter: u8, value: &str| {
-            // A string always has a JSON form; serde_json writes the escapes of NIP-01 for it.
-            let value = serde_json::to_string(value).unwrap_or_default();
-            format!("[\"{}\",{value}", char::from(letter))
-        };
-        let of = |tag: &TagFilter| {
-            tag.values
-                .iter()
-                .map(|value| beginning(tag.letter, value))
-                .collect()
-        };
         Self {
-            letters: filter.tags.iter().map(of).collect(),
+            letters: filter.tags.iter().map(Letter::new).collect(),
         }
     }
 
     pub fn holds(&self, json: &[u8]) -> bool {
-        self.letters.iter().all(|beginnings| {
-            beginnings
-                .iter()
-                .any(|beginning| memchr::memmem::find(json, beginning.as_bytes()).is_some())
+        self.letters.iter().all(|letter| letter.is_in(json))
+    }
+}
+
+impl Letter {
+    fn new(tag: &TagFilter) -> Self {
+        let escaped = |value: &String| {
+            // A string always has a JSON form; serde_json writes the escapes of NIP-01 for it.
+            let json = serde_json::to_string(value).unwrap_or_default();
+            let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+            inner.unwrap_or_default().to_owned()
+        };
+        let mut values: Vec<String> = tag.values.iter().map(escaped).collect();
+        values.sort_unstable();
+        Self {
+            beginning: format!("[\"{}\",\"", char::from(tag.letter)),
+            values,
+        }
+    }
+
+    fn is_in(&self, json: &[u8]) -> bool {
+        memchr::memmem::find_iter(json, self.beginning.as_bytes()).any(|at| {
+            let value = until_quote(&json[at + self.beginning.len()..]);
+            self.values
+                .binary_search_by(|known| known.as_bytes().cmp(value))
+                .is_ok()
         })
     }
+}
+
+/// A JSON string up to its closing quote.
+fn until_quote(text: &[u8]) -> &[u8] {
+    let mut end = 0;
+    while let Some(byte) = text.get(end) {
+        match byte {
+            b'"' => break,
+            b'\\' => end += 2,
+            _ => end += 1,
+        }
+    }
+    &text[..end.min(text.len())]
 }
 
 #[cfg(test)]
@@ -50,6 +83,8 @@ mod tests {
         assert!(recheck.holds(br#"{"tags":[["t","x"]],"content":""}"#));
         assert!(recheck.holds(br#"{"tags":[["p","q"],["t","a\"b","z"]],"content":""}"#));
         assert!(!recheck.holds(br#"{"tags":[["t","xy"]],"content":"[\"t\",\"x\"]"}"#));
+        assert!(!recheck.holds(br#"{"tags":[["t","a\"b\\"]],"content":""}"#));
+        assert!(!recheck.holds(br#"{"tags":[["t","#));
         assert!(!recheck.holds(br#"{"tags":[["y","[","t","x"],["r","t","x"]],"content":""}"#));
     }
 }
