@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use queue::{Depth, Queue};
+use store::WindowStats;
 
 /// Says what each means; once, at the start.
 pub fn describe() {
@@ -27,6 +28,12 @@ pub fn describe() {
     describe_histogram!("worker_query_seconds", "How long the query of a REQ takes");
     describe_histogram!("worker_count_seconds", "How long a COUNT takes");
     describe_histogram!("worker_job_seconds", "How long a job runs, by queue");
+    describe_gauge!("worker_window_events", "Newest events in memory");
+    describe_gauge!("worker_window_bytes", "Bytes that they take, about");
+    describe_counter!(
+        "worker_filters_total",
+        "Filters of REQs, by where they were answered from"
+    );
     describe_gauge!("queue_waiting", "Jobs that nobody has taken");
     describe_gauge!("queue_running", "Jobs in the hands of workers");
     describe_gauge!("queue_dead", "Dead letters");
@@ -86,6 +93,14 @@ pub enum Removed {
     EndlessCounters,
     /// Consumers of queues.
     DeadConsumers,
+}
+
+/// The newest events in memory.
+pub fn window(stats: WindowStats) {
+    gauge!("worker_window_events").set(stats.events as f64);
+    gauge!("worker_window_bytes").set(stats.bytes as f64);
+    counter!("worker_filters_total", "answered_from" => "memory").absolute(stats.answered);
+    counter!("worker_filters_total", "answered_from" => "postgres").absolute(stats.passed_on);
 }
 
 /// The state of a queue at `now_ms`, unix milliseconds.

@@ -42,7 +42,7 @@ pub enum RunError {
     Workers(#[from] MonitorError),
 }
 
-/// How often the depth of the queues is measured.
+/// How often the queues and the window of newest events are measured.
 const MEASURE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Brings the schema up to date.
@@ -62,7 +62,7 @@ pub async fn run(config: Config, prometheus: PrometheusHandle, shutdown: Shutdow
     let pages = health::serve(&listen, health::router(ready, prometheus), shutdown.hard.clone());
     pages.await.map_err(RunError::Health)?;
     schedule::start(&cx.producer, &shutdown.soft);
-    tokio::spawn(measure_queues(cx.producer.clone(), shutdown.hard.clone()));
+    tokio::spawn(measure(cx.clone(), shutdown.hard.clone()));
 
     let monitor = registry::monitor(cx).await?;
     info!("the workers are running");
@@ -93,7 +93,9 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
     let keys = Keys::new(config.redis.namespace.clone());
     let publishing = redis::connect(config.redis.pubsub(), "worker").await?;
     let data = redis::connect(config.redis.data(), "worker").await?;
-    let store = connect_store(&config).await?;
+    let store = connect_store(&config)
+        .await?
+        .with_window(config.worker.window_bytes);
     let announcer = Announcer {
         publisher: Publisher::new(publishing.clone(), keys.clone()),
         listeners: listeners(&config, publishing, shutdown),
@@ -142,15 +144,16 @@ fn readiness(store: Store, client: RedisClient) -> health::Check {
     })
 }
 
-async fn measure_queues(producer: Producer, stop: CancellationToken) {
+async fn measure(cx: Context, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(MEASURE_EVERY);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        metrics::window(cx.store.window_stats());
         for queue in Queue::ALL {
-            match producer.depth(queue).await {
+            match cx.producer.depth(queue).await {
                 Ok(depth) => metrics::depth(queue, &depth, clock::unix_millis()),
                 Err(error) => debug!(%error, "could not measure a queue"),
             }

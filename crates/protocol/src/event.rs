@@ -87,13 +87,22 @@ impl Event {
     }
 }
 
-/// The id that an event's canonical JSON carries, without parsing it: `id` is the first key.
+/// What stands at fixed places of canonical JSON, without parsing it: `id` is the first key, `pubkey` the second.
 impl EventId {
-    const OFFSET: usize = r#"{"id":""#.len();
-
-    /// Reads the id at its fixed place in canonical JSON.
+    /// The id that an event's canonical JSON carries.
     pub fn of_canonical(json: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(json.get(Self::OFFSET..Self::OFFSET + 64)?).ok()?;
-        hex::decode(text).ok().map(Self::from_bytes)
+        hex_at(json, r#"{"id":""#.len()).map(Self::from_bytes)
     }
+}
+
+impl PublicKey {
+    /// The author that an event's canonical JSON names.
+    pub fn of_canonical(json: &[u8]) -> Option<Self> {
+        hex_at(json, r#"{"id":"","pubkey":""#.len() + 64).map(Self::from_bytes)
+    }
+}
+
+fn hex_at(json: &[u8], start: usize) -> Option<[u8; 32]> {
+    let text = std::str::from_utf8(json.get(start..start + 64)?).ok()?;
+    hex::decode(text).ok()
 }

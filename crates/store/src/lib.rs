@@ -16,6 +16,7 @@ mod plan;
 mod query;
 mod recheck;
 mod save;
+mod window;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -26,11 +27,13 @@ use sqlx::{
 };
 
 use authors::AuthorIds;
+use window::Window;
 
 pub use accepted_after::Accepted;
 pub use error::StoreError;
 pub use query::{Found, StoredEvent};
 pub use save::{SaveOutcome, Saved};
+pub use window::WindowStats;
 
 /// The schema.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
@@ -57,6 +60,8 @@ pub struct Store {
     /// For everything else.
     writes: PgPool,
     authors: Arc<AuthorIds>,
+    /// The newest events, if they are kept in memory.
+    window: Option<Arc<Window>>,
 }
 
 impl Store {
@@ -104,7 +109,27 @@ impl Store {
             counts,
             writes,
             authors: Arc::default(),
+            window: None,
         })
+    }
+
+    /// Keeps the newest events in memory, up to so many bytes (0: none), and answers from there what lies in them. Loads in the
+    /// background; the answers are the same before, after and without. Needs the tokio runtime.
+    #[must_use]
+    pub fn with_window(mut self, bytes: usize) -> Self {
+        if bytes > 0 {
+            let window = Arc::new(Window::new(self.reads.clone(), bytes));
+            tokio::spawn(Window::keep(Arc::downgrade(&window)));
+            self.window = Some(window);
+        }
+        self
+    }
+
+    /// What the window has and does.
+    pub fn window_stats(&self) -> WindowStats {
+        self.window
+            .as_ref()
+            .map_or_else(WindowStats::default, |window| window.stats())
     }
 
     /// Brings the schema up to date.

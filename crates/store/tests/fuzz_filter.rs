@@ -124,71 +124,138 @@ fn dumb_store(events: &[VerifiedEvent]) -> Vec<&VerifiedEvent> {
     kept
 }
 
-async fn compare(seed: u64) {
-    let rng = &mut StdRng::seed_from_u64(seed);
-    let database = TestDatabase::create().await;
-    let store = Store::connect(&database.url, 2, Duration::from_secs(10))
+/// What is kept in memory.
+#[derive(Clone, Copy)]
+enum Memory {
+    Nothing,
+    /// Some of the events.
+    Some,
+    Everything,
+}
+
+async fn store(database: &TestDatabase, memory: Memory) -> Store {
+    let store = Store::connect(&database.url, 5, Duration::from_secs(10))
         .await
         .unwrap();
+    match memory {
+        Memory::Nothing => store,
+        Memory::Some => store.with_window(70_000),
+        Memory::Everything => store.with_window(usize::MAX),
+    }
+}
+
+async fn loaded(store: Store, memory: Memory) -> Store {
+    while !matches!(memory, Memory::Nothing) && store.window_stats().events == 0 {
+        tokio::task::yield_now().await;
+    }
+    store
+}
+
+/// One store writes and another reads: what it keeps in memory it has from nobody but Postgres.
+async fn compare(seed: u64, memory: Memory) {
+    let rng = &mut StdRng::seed_from_u64(seed);
+    let database = TestDatabase::create().await;
+    let writer = store(&database, Memory::Nothing).await;
+    let mut reader = None;
     let mut events = Vec::new();
     for number in 0..400 {
         events.push(random_event(rng, number, &events));
     }
+    let mut saved = 0;
     for batch in events.chunks(37) {
-        store.save(&batch.iter().collect::<Vec<_>>()).await.unwrap();
+        writer.save(&batch.iter().collect::<Vec<_>>()).await.unwrap();
+        saved += batch.len();
+        let reader = match &mut reader {
+            Some(reader) => reader,
+            // It finds the first events stored, and follows those to come.
+            none => none.insert(loaded(store(&database, memory).await, memory).await),
+        };
+        let stored = dumb_store(&events[..saved]);
+        for _ in 0..40 {
+            let filters: Vec<Filter> = (0..rng.random_range(1..4))
+                .map(|_| random_filter(rng, &events))
+                .collect();
+            compare_answers(reader, &filters, &stored, seed).await;
+        }
     }
-    let stored = dumb_store(&events);
-    for _ in 0..400 {
-        let filters: Vec<Filter> = (0..rng.random_range(1..4))
-            .map(|_| random_filter(rng, &events))
-            .collect();
-        let found = store.query(&filters, NOW).await.unwrap();
-        let mut expected: Vec<_> = filters
-            .iter()
-            .flat_map(|f| {
-                stored
-                    .iter()
-                    .filter(|e| f.matches(e))
-                    .take(f.limit.unwrap() as usize)
-            })
-            .collect();
-        expected.sort_by_key(|event| (Reverse(event.created_at), event.id()));
-        expected.dedup_by_key(|event| event.id());
-        let ids = |count: usize| format!("{count} events, seed {seed}, {}", json!(filters));
-        assert_eq!(
-            found.events.iter().map(|event| event.id).collect::<Vec<_>>(),
-            expected.iter().map(|event| event.id()).collect::<Vec<_>>(),
-            "{}",
-            ids(expected.len())
-        );
-        let all = stored
-            .iter()
-            .filter(|event| filters.iter().any(|filter| filter.matches(event)))
-            .count();
-        assert_eq!(
-            store.count(&filters, NOW).await.unwrap(),
-            all as u64,
-            "{}",
-            ids(all)
-        );
-        let cut = filters
-            .iter()
-            .any(|f| stored.iter().filter(|e| f.matches(e)).count() > f.limit.unwrap() as usize);
-        assert_eq!(found.complete, !cut, "{}", json!(filters));
+    let stats = reader.unwrap().window_stats();
+    match memory {
+        Memory::Nothing => assert_eq!(stats.answered, 0),
+        Memory::Some => assert!(stats.answered > 0 && stats.passed_on > 0, "{stats:?}"),
+        Memory::Everything => assert!(stats.answered > 0, "{stats:?}"),
     }
+}
+
+async fn compare_answers(store: &Store, filters: &[Filter], stored: &[&VerifiedEvent], seed: u64) {
+    let found = store.query(filters, NOW).await.unwrap();
+    let mut expected: Vec<_> = filters
+        .iter()
+        .flat_map(|f| {
+            stored
+                .iter()
+                .filter(|e| f.matches(e))
+                .take(f.limit.unwrap() as usize)
+        })
+        .collect();
+    expected.sort_by_key(|event| (Reverse(event.created_at), event.id()));
+    expected.dedup_by_key(|event| event.id());
+    let ids = |count: usize| format!("{count} events, seed {seed}, {}", json!(filters));
+    assert_eq!(
+        found.events.iter().map(|event| event.id).collect::<Vec<_>>(),
+        expected.iter().map(|event| event.id()).collect::<Vec<_>>(),
+        "{}",
+        ids(expected.len())
+    );
+    let json: Vec<_> = expected.iter().map(|event| event.json()).collect();
+    assert!(
+        found
+            .events
+            .iter()
+            .map(|event| &event.json[..])
+            .eq(json.iter().map(|json| json.as_bytes()))
+    );
+    let all = stored
+        .iter()
+        .filter(|event| filters.iter().any(|filter| filter.matches(event)))
+        .count();
+    assert_eq!(
+        store.count(filters, NOW).await.unwrap(),
+        all as u64,
+        "{}",
+        ids(all)
+    );
+    let cut = filters
+        .iter()
+        .any(|f| stored.iter().filter(|e| f.matches(e)).count() > f.limit.unwrap() as usize);
+    assert_eq!(found.complete, !cut, "{}", json!(filters));
 }
 
 #[tokio::test]
 async fn sql_agrees_with_the_filter() {
-    compare(1).await;
-}
-
-#[tokio::test]
-async fn sql_agrees_with_the_filter_on_other_events() {
-    compare(2).await;
+    compare(1, Memory::Nothing).await;
 }
 
 #[tokio::test]
 async fn sql_agrees_with_the_filter_at_random() {
-    compare(rand::rng().random()).await;
+    compare(rand::rng().random(), Memory::Nothing).await;
+}
+
+#[tokio::test]
+async fn memory_agrees_with_the_filter() {
+    compare(2, Memory::Everything).await;
+}
+
+#[tokio::test]
+async fn memory_agrees_with_the_filter_at_random() {
+    compare(rand::rng().random(), Memory::Everything).await;
+}
+
+#[tokio::test]
+async fn memory_and_sql_together_agree_with_the_filter() {
+    compare(3, Memory::Some).await;
+}
+
+#[tokio::test]
+async fn memory_and_sql_together_agree_with_the_filter_at_random() {
+    compare(rand::rng().random(), Memory::Some).await;
 }

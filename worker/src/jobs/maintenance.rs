@@ -74,6 +74,18 @@ async fn expired_events(cx: &Context) -> Result<(), JobError> {
             break;
         }
     }
+    forget_removals(cx).await
+}
+
+/// What was removed so long ago that no worker has it in memory.
+async fn forget_removals(cx: &Context) -> Result<(), JobError> {
+    let batch = cx.config.worker.maintenance_batch;
+    for _ in 0..STEPS {
+        let dropped = cx.store.forget_removals(batch).await.map_err(JobError::retry)?;
+        if dropped < u64::from(batch) {
+            break;
+        }
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Events from the wild and from NIP texts, and events that hold every awkward character.
 
-use protocol::{ClientMessage, Event, EventId, InvalidEvent, VerifiedEvent};
+use protocol::{ClientMessage, Event, EventId, InvalidEvent, PublicKey, VerifiedEvent};
 use sha2::{Digest, Sha256};
 
 use crate::signed;
@@ -23,6 +23,7 @@ fn what_others_signed_verifies_and_keeps_its_bytes() {
         let verified = VerifiedEvent::verify(parse(line)).unwrap();
         assert_eq!(verified.json(), line);
         assert_eq!(EventId::of_canonical(line.as_bytes()), Some(verified.id()));
+        assert_eq!(PublicKey::of_canonical(line.as_bytes()), Some(verified.pubkey));
         assert_eq!(VerifiedEvent::from_canonical(line.to_owned()).unwrap(), verified);
     }
 }

@@ -136,6 +136,7 @@ section!(Worker {
     maintenance_concurrency: usize,
     #[validate(range(min = 1, max = 4096))]
     batch_max: usize,
+    window_bytes: usize,
     drain_s: u32,
     #[validate(range(min = 1, max = 100_000))]
     maintenance_batch: u32,

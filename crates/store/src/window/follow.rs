@@ -1,0 +1,185 @@
+//! Keeping up with what is committed, by whomever.
+//!
+//! Sequence numbers and removals grow in the order of commits, so "what came after the last one seen" misses nothing.
+//! One statement reads both: it sees one moment. Questions that come together share it.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+use protocol::{EventId, PublicKey};
+use sqlx::{Row, postgres::PgRow};
+use tokio::sync::Mutex;
+use tracing::{debug, info};
+
+use super::{Followed, Window, entry::Entry, removals};
+use crate::StoreError;
+
+/// Rows of one step.
+const STEP: i64 = 1_000;
+
+/// Steps after which it is cheaper to load the window anew: tens of thousands of events came while nobody asked.
+const STEPS: usize = 32;
+
+/// Whose turn it is to ask Postgres what is new.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    turn: Mutex<()>,
+    begun: AtomicU64,
+    /// The last one that went well.
+    done: AtomicU64,
+}
+
+/// New since the last look.
+#[derive(Default)]
+struct News {
+    entries: Vec<Entry>,
+    removed: Vec<i64>,
+    seq: i64,
+    removal: i64,
+}
+
+impl Window {
+    /// Whether the window now holds everything that was committed before this call.
+    pub(super) async fn catch_up_or_give_up(&self) -> bool {
+        match self.catch_up().await {
+            Ok(()) => true,
+            Err(error) => {
+                // The question goes to Postgres, and its fault is reported there.
+                debug!(%error, "could not follow what is new");
+                false
+            }
+        }
+    }
+
+    /// Brings the window to what is committed now. Callers that wait together are served by one look at Postgres: the
+    /// first that begins after they came.
+    pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
+        let before = self.turns.begun.load(Ordering::Acquire);
+        let _turn = self.turns.turn.lock().await;
+        if self.turns.done.load(Ordering::Acquire) > before {
+            return Ok(());
+        }
+        let number = 1 + self.turns.begun.fetch_add(1, Ordering::AcqRel);
+        self.follow().await?;
+        self.turns.done.store(number, Ordering::Release);
+        Ok(())
+    }
+
+    /// Only in turn.
+    async fn follow(&self) -> Result<(), StoreError> {
+        let now = Instant::now();
+        let Some((mut news, at)) = self.position() else {
+            return Ok(());
+        };
+        let steps = if at.elapsed() < removals::KEPT / 2 {
+            STEPS
+        } else {
+            0
+        };
+        for _ in 0..steps {
+            if self.read_news(&mut news).await? {
+                // All steps at once: what the last one saw is one moment, and nobody looks in between.
+                self.apply(news, now);
+                return Ok(());
+            }
+        }
+        info!("too much came to follow it: the window of newest events is loaded anew");
+        *self.contents.write() = None;
+        Ok(())
+    }
+
+    fn position(&self) -> Option<(News, Instant)> {
+        let followed = self.contents.read();
+        followed.as_ref().map(|followed| {
+            let news = News {
+                seq: followed.seq,
+                removal: followed.removal,
+                ..News::default()
+            };
+            (news, followed.at)
+        })
+    }
+
+    fn apply(&self, news: News, at: Instant) {
+        if let Some(followed) = &mut *self.contents.write() {
+            followed.apply(news, self.most);
+            followed.at = at;
+        }
+    }
+
+    /// Adds what came next; whether that is all.
+    async fn read_news(&self, news: &mut News) -> Result<bool, StoreError> {
+        // One look in each of two primary keys, mostly in vain.
+        let rows = sqlx::query(
+            "SELECT seq, id, kind, created_at, expires_at, tags, raw, NULL::bigint[] FROM \
+             (SELECT * FROM events WHERE seq > $1 ORDER BY seq LIMIT $3) e \
+             UNION ALL SELECT n, NULL, NULL, NULL, NULL, NULL, NULL, seqs FROM \
+             (SELECT * FROM removals WHERE n > $2 ORDER BY n LIMIT $3) r",
+        )
+        .bind(news.seq)
+        .bind(news.removal)
+        .bind(STEP)
+        .fetch_all(&self.reads)
+        .await;
+        rows.and_then(|rows| news.read(&rows))
+            .map_err(|source| StoreError::Query {
+                operation: "follow new events",
+                source,
+            })
+    }
+}
+
+impl News {
+    /// Whether these rows are all there were.
+    fn read(&mut self, rows: &[PgRow]) -> Result<bool, sqlx::Error> {
+        let (mut events, mut removals) = (0, 0);
+        for row in rows {
+            if let Some(seqs) = row.try_get::<Option<Vec<i64>>, _>(7)? {
+                removals += 1;
+                self.removal = row.try_get(0)?;
+                self.removed.extend(seqs);
+            } else {
+                events += 1;
+                let entry = read_entry(row)?;
+                self.seq = entry.seq;
+                self.entries.push(entry);
+            }
+        }
+        Ok(events < STEP && removals < STEP)
+    }
+}
+
+impl Followed {
+    fn apply(&mut self, news: News, most: usize) {
+        for entry in news.entries {
+            self.contents.insert(entry);
+        }
+        for seq in news.removed {
+            self.contents.remove(seq);
+        }
+        self.contents.shrink(most);
+        self.seq = news.seq;
+        self.removal = news.removal;
+    }
+}
+
+/// `seq, id, kind, created_at, expires_at, tags, raw`.
+pub(super) fn read_entry(row: &PgRow) -> Result<Entry, sqlx::Error> {
+    let raw: &[u8] = row.try_get(6)?;
+    let mut tags: Vec<i64> = row.try_get(5)?;
+    tags.sort_unstable();
+    let author = PublicKey::of_canonical(raw)
+        .ok_or_else(|| sqlx::Error::Decode("an event without a pubkey at its place".into()))?;
+    Ok(Entry {
+        seq: row.try_get(0)?,
+        id: EventId::from_bytes(row.try_get(1)?),
+        author,
+        kind: u16::try_from(row.try_get::<i32, _>(2)?).unwrap_or(u16::MAX),
+        created_at: row.try_get::<i64, _>(3)?.unsigned_abs(),
+        expires_at: row.try_get::<Option<i64>, _>(4)?.map(i64::unsigned_abs),
+        tags: tags.into(),
+        json: bytes::Bytes::copy_from_slice(raw),
+    })
+}
