@@ -1,32 +1,22 @@
-//! From here to the workers. EVENTs that wait together travel as one job; every other message is a job of its own.
+//! From here to the workers. EVENTs wait for `enqueue.rs`; every other message is a job of its own.
 
 use std::{
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use protocol::{EventId, Prefix, Reason};
-use queue::{
-    Job, Producer, Queue, QueueError,
-    jobs::{Client, NewEventsJson},
-};
+use queue::{Job, Producer, Queue, QueueError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
-use crate::{connection::Connection, relay::Relay};
+use crate::connection::Connection;
 
 /// Verified events that may wait for Redis. Beyond it the checking threads wait, and with them the sockets.
 const WAITING: usize = 4096;
-
-/// Events of one job at most: as many as a worker commits at once.
-const EVENTS: usize = 128;
-
-/// Bytes of one job after which no event is added.
-const BYTES: usize = 512 * 1024;
 
 /// How often the depth of the queues is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -51,7 +41,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// The intake, and the events that [`enqueue_events`] takes.
+    /// The intake, and the events that [`crate::enqueue`] takes.
     pub fn new(producer: Producer, max_depth: u64) -> (Self, mpsc::Receiver<Accepted>) {
         let (events, waiting) = mpsc::channel(WAITING);
         let full = [Queue::Event, Queue::Req, Queue::Count].map(|queue| (queue, AtomicBool::new(false)));
@@ -77,6 +67,11 @@ impl Intake {
         self.producer.push(job).await.map(drop)
     }
 
+    /// Enqueues a job of new events, as JSON.
+    pub async fn push_events(&self, json: String) -> Result<(), QueueError> {
+        self.producer.push_json(Queue::Event, json).await.map(drop)
+    }
+
     /// Whether so much waits in a queue that it must not get longer.
     pub fn refusal(&self, queue: Queue) -> Option<Reason> {
         let is_full = |(of, full): &(Queue, AtomicBool)| *of == queue && full.load(Ordering::Relaxed);
@@ -99,42 +94,6 @@ impl Intake {
                     }
                 },
             }
-        }
-    }
-}
-
-/// Puts everything that waits into one job, and while that one is on its way, what comes meanwhile into the next.
-/// Under light load a job is one event and waits for nothing.
-pub async fn enqueue_events(mut waiting: mpsc::Receiver<Accepted>, relay: Weak<Relay>) {
-    let mut batch = Vec::with_capacity(EVENTS);
-    while waiting.recv_many(&mut batch, EVENTS).await > 0 {
-        let Some(relay) = relay.upgrade() else { return };
-        let mut batch = batch.drain(..).peekable();
-        while batch.peek().is_some() {
-            enqueue_job(&relay, &mut batch).await;
-        }
-    }
-}
-
-async fn enqueue_job(relay: &Relay, events: &mut impl Iterator<Item = Accepted>) {
-    let mut job = NewEventsJson::default();
-    let mut owed = Vec::with_capacity(EVENTS);
-    while job.bytes() < BYTES
-        && let Some(event) = events.next()
-    {
-        let client: Arc<Client> = event.connection.client();
-        job.push(event.connection.id.as_str(), &client, &event.json);
-        owed.push((event.connection, event.id));
-    }
-    if let Err(error) = relay.intake.producer.push_json(Queue::Event, job.finish()).await {
-        warn!(%error, events = owed.len(), "could not enqueue events");
-        for (connection, id) in owed {
-            relay.answer_event(
-                &connection,
-                id,
-                false,
-                "error: could not enqueue the event, try again later",
-            );
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! listener → router → admission → socket → handlers/{event,req,count,close,auth}
-//!     EVENT → verifier → intake → queue        hear ← pub/sub: answers, pages, new events
+//!     EVENT → verifier → intake → enqueue → queue       hear ← pub/sub: answers, pages, new events
 //!     REQ   → subscriptions (registered), then queue        hear → subscriptions → line → outbox → socket
 //! ```
 
@@ -11,6 +11,7 @@ mod admission;
 mod connection;
 mod connections;
 mod copies;
+mod enqueue;
 mod gap;
 mod handlers;
 mod hear;
@@ -28,6 +29,7 @@ mod relay_info;
 mod router;
 mod serve;
 mod settings;
+mod signs_of_life;
 mod socket;
 mod subscriptions;
 mod upkeep;

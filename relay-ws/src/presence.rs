@@ -1,9 +1,6 @@
 //! The keys in Redis that tell operators and plugins who is connected and what they ask for.
 //!
-//! Changes are written in their order, everything that waits in one pipeline. Counters are summed in memory and written
-//! once a second: no message costs a round trip.
-
-use std::{sync::Weak, time::Duration};
+//! Changes are written in their order, everything that waits in one pipeline: no message costs a round trip.
 
 use fred::{
     clients::{Client, Pipeline},
@@ -12,10 +9,9 @@ use fred::{
 use protocol::{AuthLevel, EventId, Filter, PublicKey, SubscriptionId};
 use pubsub::{ConnectionId, Keys};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{connection::Connection, relay::Relay};
+use crate::connection::Connection;
 
 /// Changes that may wait for Redis. What is beyond is a picture not updated, not an answer lost.
 const WAITING: usize = 65_536;
@@ -193,47 +189,4 @@ impl PresenceWriter {
             }
         }
     }
-}
-
-/// Once a second: a sign of life of this process, and what its connections sent and received since.
-pub async fn write_counters(relay: Weak<Relay>, client: Client, keys: Keys, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let Some(relay) = relay.upgrade() else { return };
-        let pipeline = client.pipeline();
-        if let Err(error) = count(&relay, &pipeline, &keys).await {
-            warn!(%error, "could not count traffic");
-        }
-        if let Err(error) = pipeline.all::<()>().await {
-            warn!(%error, "could not write a sign of life");
-        }
-    }
-}
-
-async fn count(relay: &Relay, redis: &Pipeline<Client>, keys: &Keys) -> FredResult<()> {
-    let mut increments = Vec::new();
-    relay.connections.for_each(|connection| {
-        let since = connection.traffic.take();
-        if since.iter().any(|value| *value > 0) {
-            increments.push((connection.id, since));
-        }
-    });
-    let hashes = [keys.requests(), keys.incoming_traffic(), keys.outgoing_traffic()];
-    for (id, since) in increments {
-        for (hash, value) in hashes.iter().zip(since).filter(|(_, value)| *value > 0) {
-            let _: () = redis
-                .hincrby(hash, id.as_str(), i64::try_from(value).unwrap_or(i64::MAX))
-                .await?;
-        }
-    }
-    redis
-        .hset(
-            keys.processes(),
-            (relay.process.as_str(), runtime::clock::unix_millis()),
-        )
-        .await
 }

@@ -19,16 +19,18 @@ use tracing::{info, warn};
 use crate::{
     connections::Connections,
     copies::Copier,
+    enqueue::enqueue_events,
     hear,
-    intake::{Intake, enqueue_events},
+    intake::Intake,
     listener,
     outbox::{Close, CloseReason},
-    presence::{self, Presence},
+    presence::Presence,
     rate_limit::RateLimits,
     recent::RecentIds,
     relay::Relay,
     router,
     settings::Settings,
+    signs_of_life,
     subscriptions::LiveIndex,
     upkeep,
     verifier::Verifier,
@@ -199,7 +201,7 @@ fn keep_true(relay: &Arc<Relay>, data: &Client, keys: &Keys, stop: &Cancellation
     tokio::spawn(Arc::clone(&relay.settings).watch(stop.clone()));
     tokio::spawn(Arc::clone(&relay.rates).exchange(data.clone(), keys.clone(), stop.clone()));
     tokio::spawn(upkeep::run(weak.clone(), stop.clone()));
-    tokio::spawn(presence::write_counters(
+    tokio::spawn(signs_of_life::write(
         weak,
         data.clone(),
         keys.clone(),

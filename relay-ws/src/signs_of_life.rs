@@ -1,0 +1,57 @@
+//! Once a second: that this process lives, and what its connections sent and received since. Counters are summed in memory
+//! meanwhile.
+
+use std::{sync::Weak, time::Duration};
+
+use fred::{
+    clients::{Client, Pipeline},
+    interfaces::{FredResult, HashesInterface},
+};
+use pubsub::Keys;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::relay::Relay;
+
+/// Writes them until `stop`.
+pub async fn write(relay: Weak<Relay>, client: Client, keys: Keys, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let Some(relay) = relay.upgrade() else { return };
+        let pipeline = client.pipeline();
+        if let Err(error) = count(&relay, &pipeline, &keys).await {
+            warn!(%error, "could not count traffic");
+        }
+        if let Err(error) = pipeline.all::<()>().await {
+            warn!(%error, "could not write a sign of life");
+        }
+    }
+}
+
+async fn count(relay: &Relay, redis: &Pipeline<Client>, keys: &Keys) -> FredResult<()> {
+    let mut increments = Vec::new();
+    relay.connections.for_each(|connection| {
+        let since = connection.traffic.take();
+        if since.iter().any(|value| *value > 0) {
+            increments.push((connection.id, since));
+        }
+    });
+    let hashes = [keys.requests(), keys.incoming_traffic(), keys.outgoing_traffic()];
+    for (id, since) in increments {
+        for (hash, value) in hashes.iter().zip(since).filter(|(_, value)| *value > 0) {
+            let _: () = redis
+                .hincrby(hash, id.as_str(), i64::try_from(value).unwrap_or(i64::MAX))
+                .await?;
+        }
+    }
+    redis
+        .hset(
+            keys.processes(),
+            (relay.process.as_str(), runtime::clock::unix_millis()),
+        )
+        .await
+}
