@@ -1,12 +1,12 @@
 -- Stores a batch of events in one round trip and one transaction.
 --
--- The caller has sorted out duplicates and versions within the batch: every id and every replace_key comes once.
--- `verdicts` has one number an event: 0 stored, 1 duplicate, 2 a newer version is there, 3 its author deleted it.
--- `last_seq` is the highest seq given.
+-- The caller has sorted out duplicates and versions within the batch: every id and every replace_key comes once; and it
+-- knows the authors' numbers. `verdicts` has one number an event: 0 stored, 1 duplicate, 2 a newer version is there,
+-- 3 its author deleted it. `last_seq` is the highest seq given.
 CREATE FUNCTION ingest(
-    p_ids bytea[], p_pubkeys bytea[], p_kinds int4[], p_created bigint[], p_heads bigint[], p_expires bigint[],
+    p_ids bytea[], p_authors int4[], p_kinds int4[], p_created bigint[], p_heads bigint[], p_expires bigint[],
     p_keys bytea[], p_raws bytea[], p_tags bigint[], p_tag_ends int4[],
-    p_targets bytea[], p_target_pubkeys bytea[], p_target_until bigint[], p_deletions bytea[],
+    p_targets bytea[], p_target_authors int4[], p_target_until bigint[], p_deletions bytea[],
     OUT verdicts int2[], OUT last_seq bigint
 ) LANGUAGE plpgsql
 -- Every statement below is a handful of rows found by index. Planned without statistics, as in a new database, or with old
@@ -18,30 +18,26 @@ BEGIN
     -- what the batch before has committed, seq grows in the order of commits, and nothing is stored while it is deleted.
     PERFORM pg_advisory_xact_lock(5327001);
 
-    -- Without a conflict, so that no id is used up for an author that is known: they are int4.
-    INSERT INTO authors (pubkey)
-    SELECT DISTINCT k FROM unnest(p_pubkeys) k WHERE NOT EXISTS (SELECT FROM authors a WHERE a.pubkey = k);
-
     IF cardinality(p_targets) > 0 THEN
-        PERFORM delete_targets(p_targets, p_target_pubkeys, p_target_until, p_deletions);
+        PERFORM delete_targets(p_targets, p_target_authors, p_target_until, p_deletions);
     END IF;
 
     SELECT array_agg(CASE
         WHEN EXISTS (SELECT FROM events e WHERE e.id = i.id) THEN 1
         WHEN i.kind <> 5 AND EXISTS (
-            SELECT FROM delete_events d JOIN authors a ON a.id = d.author
-            WHERE d.target = i.id AND a.pubkey = i.pubkey AND d.until IS NULL) THEN 3
+            SELECT FROM delete_events d
+            WHERE d.target = i.id AND d.author = i.author AND d.until IS NULL) THEN 3
         WHEN i.replace_key IS NOT NULL AND EXISTS (
-            SELECT FROM delete_events d JOIN authors a ON a.id = d.author
-            WHERE d.target = i.replace_key AND a.pubkey = i.pubkey AND d.until >= i.created_at) THEN 3
+            SELECT FROM delete_events d
+            WHERE d.target = i.replace_key AND d.author = i.author AND d.until >= i.created_at) THEN 3
         WHEN i.replace_key IS NOT NULL AND EXISTS (
             SELECT FROM events e
             WHERE e.replace_key = i.replace_key
               AND (e.created_at > i.created_at OR (e.created_at = i.created_at AND e.id < i.id))) THEN 2
         ELSE 0 END ORDER BY i.ord)
     INTO verdicts
-    FROM unnest(p_ids, p_pubkeys, p_kinds, p_created, p_keys)
-        WITH ORDINALITY AS i (id, pubkey, kind, created_at, replace_key, ord);
+    FROM unnest(p_ids, p_authors, p_kinds, p_created, p_keys)
+        WITH ORDINALITY AS i (id, author, kind, created_at, replace_key, ord);
 
     IF EXISTS (SELECT FROM unnest(p_keys, verdicts) i (key, verdict) WHERE key IS NOT NULL AND verdict = 0) THEN
         PERFORM remove_events(ARRAY(
@@ -51,12 +47,11 @@ BEGIN
 
     WITH stored AS (
         INSERT INTO events (id, author, kind, created_at, id_head, expires_at, replace_key, tags, raw)
-        SELECT i.id, a.id, i.kind, i.created_at, i.id_head, i.expires_at, i.replace_key,
+        SELECT i.id, i.author, i.kind, i.created_at, i.id_head, i.expires_at, i.replace_key,
             p_tags[coalesce(p_tag_ends[i.ord - 1], 0) + 1 : i.tag_end], i.raw
-        FROM unnest(p_ids, p_pubkeys, p_kinds, p_created, p_heads, p_expires, p_keys, p_raws, p_tag_ends, verdicts)
+        FROM unnest(p_ids, p_authors, p_kinds, p_created, p_heads, p_expires, p_keys, p_raws, p_tag_ends, verdicts)
             WITH ORDINALITY
-            AS i (id, pubkey, kind, created_at, id_head, expires_at, replace_key, raw, tag_end, verdict, ord)
-        JOIN authors a ON a.pubkey = i.pubkey
+            AS i (id, author, kind, created_at, id_head, expires_at, replace_key, raw, tag_end, verdict, ord)
         WHERE i.verdict = 0
         ORDER BY i.ord
         RETURNING seq, author, kind, created_at, id_head, tags
@@ -69,40 +64,56 @@ END $$;
 
 -- Notes what is to be deleted, and removes what is here: only the author's own, and no deletion request.
 CREATE FUNCTION delete_targets(
-    p_targets bytea[], p_pubkeys bytea[], p_until bigint[], p_deletions bytea[]
+    p_targets bytea[], p_authors int4[], p_until bigint[], p_deletions bytea[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO delete_events AS d (target, author, until, deletion)
-    SELECT DISTINCT ON (t.target, a.id) t.target, a.id, t.until, t.deletion
-    FROM unnest(p_targets, p_pubkeys, p_until, p_deletions) t (target, pubkey, until, deletion)
-    JOIN authors a ON a.pubkey = t.pubkey
-    ORDER BY t.target, a.id, t.until DESC
+    SELECT DISTINCT ON (t.target, t.author) t.target, t.author, t.until, t.deletion
+    FROM unnest(p_targets, p_authors, p_until, p_deletions) t (target, author, until, deletion)
+    ORDER BY t.target, t.author, t.until DESC
     ON CONFLICT (target, author) DO UPDATE
         SET until = excluded.until, deletion = excluded.deletion WHERE excluded.until > d.until;
 
     PERFORM remove_events(ARRAY(
-        SELECT e.seq FROM unnest(p_targets, p_pubkeys, p_until) t (target, pubkey, until)
-        JOIN authors a ON a.pubkey = t.pubkey
-        JOIN events e ON e.id = t.target AND e.author = a.id
+        SELECT e.seq FROM unnest(p_targets, p_authors, p_until) t (target, author, until)
+        JOIN events e ON e.id = t.target AND e.author = t.author
         WHERE t.until IS NULL AND e.kind <> 5
         UNION
-        SELECT e.seq FROM unnest(p_targets, p_pubkeys, p_until) t (target, pubkey, until)
-        JOIN authors a ON a.pubkey = t.pubkey
-        JOIN events e ON e.replace_key = t.target AND e.author = a.id
+        SELECT e.seq FROM unnest(p_targets, p_authors, p_until) t (target, author, until)
+        JOIN events e ON e.replace_key = t.target AND e.author = t.author
         WHERE e.created_at <= t.until));
 END $$;
 
--- Removes events with their tags, which their index finds by the whole key.
-CREATE FUNCTION remove_events(p_seqs bigint[]) RETURNS bigint LANGUAGE sql AS $$
+-- What was removed, in the order of commits: who keeps events in memory follows it. Rows are dropped after ten minutes.
+CREATE TABLE removals (
+    -- Grows in the order of commits: whoever calls remove_events() holds the lock of ingest().
+    n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- events.seq
+    seqs bigint[] NOT NULL,
+    at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Removes events with their tags, which their index finds by the whole key, and notes it. PL/pgSQL, since the plans of a
+-- function in SQL are made anew at every call: that was a tenth of what ingest() costs.
+CREATE FUNCTION remove_events(p_seqs bigint[]) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    IF cardinality(p_seqs) = 0 THEN
+        RETURN 0;
+    END IF;
     WITH removed AS (
         DELETE FROM events WHERE seq = ANY (p_seqs) RETURNING seq, kind, created_at, id_head, tags
     ), untagged AS (
         DELETE FROM searchable_tags t USING (SELECT r.*, unnest(r.tags) AS tag FROM removed r) r
         WHERE t.tag = r.tag AND t.kind = r.kind AND t.created_at = r.created_at AND t.id_head = r.id_head
           AND t.event = r.seq
+    ), noted AS (
+        INSERT INTO removals (seqs) VALUES (p_seqs)
     )
-    SELECT count(*) FROM removed;
-$$;
+    SELECT count(*) INTO removed FROM removed;
+    RETURN removed;
+END $$;
 
 -- Removes events whose time has passed (NIP-40), the first of them first.
 CREATE FUNCTION remove_expired(p_now bigint, p_at_most bigint) RETURNS bigint LANGUAGE plpgsql AS $$

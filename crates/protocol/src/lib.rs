@@ -13,6 +13,7 @@ mod filter;
 mod filter_json;
 mod hex;
 mod kind;
+mod points;
 mod prefix;
 mod relay_message;
 mod subscription_id;

@@ -1,8 +1,8 @@
 //! The gate: only what passes here is an event for the rest of the system.
 
-use secp256k1::{SECP256K1, XOnlyPublicKey, schnorr};
+use secp256k1::{SECP256K1, schnorr};
 
-use crate::{Event, EventId, canonical};
+use crate::{Event, EventId, canonical, points};
 
 /// An event whose id and signature are right, with its canonical JSON.
 ///
@@ -32,15 +32,14 @@ pub enum InvalidEvent {
 }
 
 impl VerifiedEvent {
-    /// Checks the id (under 2 µs for 1 kB), then the signature (about 30 to 45 µs).
+    /// Checks the id (under 2 µs for 1 kB), then the signature (about 25 to 40 µs).
     pub fn verify(event: Event) -> Result<Self, InvalidEvent> {
         let (json, id) = canonical::json(&event);
         // NIP-01 wants control characters hashed verbatim; every client's JSON library escapes them. Both are honest.
         if id != event.id && canonical::verbatim_id(&event) != Some(event.id) {
             return Err(InvalidEvent::Id);
         }
-        let key =
-            XOnlyPublicKey::from_byte_array(*event.pubkey.as_bytes()).map_err(InvalidEvent::PublicKey)?;
+        let key = points::point(&event.pubkey).map_err(InvalidEvent::PublicKey)?;
         let signature = schnorr::Signature::from_byte_array(*event.sig.as_bytes());
         SECP256K1
             .verify_schnorr(&signature, event.id.as_bytes(), &key)

@@ -8,7 +8,8 @@ use crate::keys::{id_head, replace_key, tag_keys};
 #[derive(Debug, Default)]
 pub(crate) struct Batch<'e> {
     pub ids: Vec<&'e [u8]>,
-    pub pubkeys: Vec<&'e [u8]>,
+    /// Their numbers.
+    pub authors: Vec<i32>,
     pub kinds: Vec<i32>,
     pub created: Vec<i64>,
     pub heads: Vec<i64>,
@@ -26,26 +27,26 @@ pub(crate) struct Batch<'e> {
 #[derive(Debug, Default)]
 pub(crate) struct Targets<'e> {
     pub targets: Vec<Vec<u8>>,
-    pub pubkeys: Vec<&'e [u8]>,
+    pub authors: Vec<i32>,
     /// For addresses: versions up to this time.
     pub until: Vec<Option<i64>>,
     pub deletions: Vec<&'e [u8]>,
 }
 
 impl<'e> Batch<'e> {
-    /// Columns of these events; `keys` are their replace keys.
-    pub fn new(events: &[(&'e VerifiedEvent, Option<[u8; 32]>)]) -> Self {
+    /// Columns of these events with their replace keys, and of the numbers of their authors.
+    pub fn new(events: &[(&'e VerifiedEvent, Option<[u8; 32]>)], authors: Vec<i32>) -> Self {
         let mut batch = Self::default();
-        for (event, key) in events {
-            batch.push(event, *key);
+        for ((event, key), author) in events.iter().zip(&authors) {
+            batch.push(event, *key, *author);
         }
+        batch.authors = authors;
         batch
     }
 
-    fn push(&mut self, event: &'e VerifiedEvent, key: Option<[u8; 32]>) {
+    fn push(&mut self, event: &'e VerifiedEvent, key: Option<[u8; 32]>, author: i32) {
         let (kind, created) = (i32::from(event.kind.0), signed(event.created_at));
         self.ids.push(event.event().id.as_bytes());
-        self.pubkeys.push(event.event().pubkey.as_bytes());
         self.kinds.push(kind);
         self.created.push(created);
         self.heads.push(id_head(&event.id()));
@@ -57,18 +58,18 @@ impl<'e> Batch<'e> {
         self.tag_ends
             .push(i32::try_from(self.tags.len()).unwrap_or(i32::MAX));
         if event.kind == Kind::DELETION {
-            self.targets.push(event);
+            self.targets.push(event, author);
         }
     }
 }
 
 impl<'e> Targets<'e> {
-    fn push(&mut self, deletion: &'e VerifiedEvent) {
+    fn push(&mut self, deletion: &'e VerifiedEvent, author: i32) {
         for (letter, value) in deletion.tags.indexed() {
             match letter {
                 b'e' => {
                     if let Ok(id) = value.parse::<EventId>() {
-                        self.add(id.as_bytes().to_vec(), None, deletion);
+                        self.add(id.as_bytes().to_vec(), None, deletion, author);
                     }
                 }
                 b'a' => {
@@ -80,6 +81,7 @@ impl<'e> Targets<'e> {
                             replace_key(&address).to_vec(),
                             Some(signed(deletion.created_at)),
                             deletion,
+                            author,
                         );
                     }
                 }
@@ -88,9 +90,9 @@ impl<'e> Targets<'e> {
         }
     }
 
-    fn add(&mut self, target: Vec<u8>, until: Option<i64>, deletion: &'e VerifiedEvent) {
+    fn add(&mut self, target: Vec<u8>, until: Option<i64>, deletion: &'e VerifiedEvent, author: i32) {
         self.targets.push(target);
-        self.pubkeys.push(deletion.event().pubkey.as_bytes());
+        self.authors.push(author);
         self.until.push(until);
         self.deletions.push(deletion.event().id.as_bytes());
     }

@@ -50,14 +50,16 @@ impl Store {
         round: &Round<'_>,
         outcomes: &mut [Option<SaveOutcome>],
     ) -> Result<Option<i64>, StoreError> {
-        let batch = Batch::new(&round.events);
+        let pubkeys = round.events.iter().map(|(event, _)| event.event().pubkey);
+        let authors = self.author_ids_or_new(&pubkeys.collect::<Vec<_>>()).await?;
+        let batch = Batch::new(&round.events, authors);
         let targets = &batch.targets;
         // One statement: it is its own transaction, and is committed when it answers.
         let answer = sqlx::query!(
             r#"SELECT verdicts AS "verdicts!", last_seq
             FROM ingest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"#,
             &batch.ids as _,
-            &batch.pubkeys as _,
+            &batch.authors,
             &batch.kinds,
             &batch.created,
             &batch.heads,
@@ -67,7 +69,7 @@ impl Store {
             &batch.tags,
             &batch.tag_ends,
             &targets.targets,
-            &targets.pubkeys as _,
+            &targets.authors,
             &targets.until as _,
             &targets.deletions as _,
         )
