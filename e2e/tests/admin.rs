@@ -1,5 +1,4 @@
 //! The operator's web app beside the other processes.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use testkit::{Stack, note};
 

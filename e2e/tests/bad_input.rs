@@ -1,11 +1,4 @@
 //! Bad input gets a clear answer, and the connection lives on.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::too_many_lines,
-    clippy::needless_pass_by_value,
-    reason = "tests"
-)]
 
 use serde_json::{Value, json};
 use testkit::{Client, Stack, event, note};

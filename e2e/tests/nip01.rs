@@ -1,11 +1,4 @@
 //! NIP-01 over a websocket.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::too_many_lines,
-    clippy::needless_pass_by_value,
-    reason = "tests"
-)]
 
 use serde_json::{Value, json};
 use testkit::{Keys, Stack, event, note};

@@ -1,5 +1,4 @@
 //! NIP-09: deletion requests.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
 use testkit::{Keys, Stack, event, note};

@@ -1,5 +1,4 @@
 //! NIP-11: the relay information document on the websocket's own URL.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
 use testkit::Stack;

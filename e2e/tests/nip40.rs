@@ -1,5 +1,4 @@
 //! NIP-40: events that expire.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

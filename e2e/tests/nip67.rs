@@ -1,5 +1,4 @@
 //! NIP-67: the EOSE says whether it was everything.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use serde_json::json;
 use testkit::{Stack, note};

@@ -1,5 +1,4 @@
 //! What outsiders on Redis see and may do: channels and keys are a contract.
-#![allow(missing_docs, clippy::unwrap_used, clippy::too_many_lines, reason = "tests")]
 
 use std::{collections::BTreeSet, time::Duration};
 

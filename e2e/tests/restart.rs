@@ -1,5 +1,4 @@
 //! Processes die, Redis and Postgres break connections: nothing that was answered is lost, and everything is answered.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use fred::{
     interfaces::ClientLike,

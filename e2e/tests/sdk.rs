@@ -1,11 +1,4 @@
 //! A client library that nobody here wrote: rust-nostr's `nostr-sdk`.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::too_many_lines,
-    clippy::needless_pass_by_value,
-    reason = "tests"
-)]
 
 use std::time::Duration;
 

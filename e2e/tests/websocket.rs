@@ -1,5 +1,4 @@
 //! The websocket itself: compression, fragments, pings, silence, slow readers, proxies.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
 

@@ -1,0 +1,14 @@
+//! Black-box tests of the processes together, a file for each NIP and each act of an operator; one binary, for it links once.
+#![allow(missing_docs, clippy::unwrap_used, clippy::too_many_lines, reason = "tests")]
+
+mod admin;
+mod bad_input;
+mod nip01;
+mod nip09;
+mod nip11;
+mod nip40;
+mod nip67;
+mod plugins;
+mod restart;
+mod sdk;
+mod websocket;
