@@ -20,7 +20,6 @@ mod line;
 mod listener;
 mod outbox;
 mod owed;
-mod peer;
 mod presence;
 mod rate_limit;
 mod recent;

@@ -10,11 +10,11 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use runtime::peer::client_address;
 use yawc::{IncomingUpgrade, Options};
 
 use crate::{
     admission::{Visitor, admit},
-    peer::client_address,
     relay::Relay,
     relay_info, socket,
 };

@@ -61,6 +61,8 @@ impl Keys {
         latest_events = "latest-events";
         /// HASH by process: unix milliseconds of its last sign of life.
         processes = "relay_processes";
+        /// STRING that expires: hash of the link that makes the first operator.
+        set_up_token = "admin_set_up";
     }
 
     /// The hashes whose fields are connections.
@@ -100,6 +102,11 @@ impl Keys {
     /// Pattern of all [`Self::address_requests`].
     pub fn all_address_requests(&self) -> String {
         self.under("requests:*")
+    }
+
+    /// STRING that expires: attempts to sign in.
+    pub fn attempts(&self, whom: &str) -> String {
+        self.under(&format!("admin_attempts:{whom}"))
     }
 
     /// Pattern of all channels of one relay-ws process and its connections.

@@ -5,6 +5,7 @@
 
 mod channel;
 mod connection_id;
+mod desk;
 mod error;
 mod found_page;
 mod keys;
@@ -17,6 +18,7 @@ mod upkeep;
 
 pub use channel::{Address, Channel, Command};
 pub use connection_id::{ConnectionId, InvalidConnectionId, ProcessId};
+pub use desk::Desk;
 pub use error::PubsubError;
 pub use found_page::{FoundPage, LivePage, PageHeader, PageWriter};
 pub use keys::Keys;

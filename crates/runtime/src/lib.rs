@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod config;
 pub mod health;
+pub mod peer;
 pub mod redis;
 pub mod shutdown;
 pub mod telemetry;

@@ -2,7 +2,10 @@
 
 use std::io::IsTerminal;
 
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+
+/// Renders the metrics, for those who only hand it on.
+pub use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_subscriber::{
     EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt,
 };

@@ -28,6 +28,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Names the operation that failed: `.map_err(StoreError::during("list operators"))`.
+    pub(crate) fn during(operation: &'static str) -> impl Fn(sqlx::Error) -> Self + Copy {
+        move |source| Self::Query { operation, source }
+    }
+
     /// Whether Postgres cancelled the statement because it took too long: to try again would take as long.
     pub fn is_timeout(&self) -> bool {
         let (Self::Save { source, .. } | Self::Query { source, .. }) = self else {

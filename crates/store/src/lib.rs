@@ -12,6 +12,7 @@ mod error;
 mod expired;
 mod filter_sql;
 mod keys;
+mod operators;
 mod plan;
 mod query;
 mod recheck;
@@ -31,6 +32,9 @@ use window::Window;
 
 pub use accepted_after::Accepted;
 pub use error::StoreError;
+pub use operators::{
+    Account, AuditEntry, Credentials, NewAuditEntry, NewOperator, NewSession, Session, SessionOperator,
+};
 pub use query::{Found, StoredEvent};
 pub use save::{SaveOutcome, Saved};
 pub use window::WindowStats;

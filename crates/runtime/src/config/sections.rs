@@ -164,7 +164,15 @@ section!(Auth {
 });
 
 section!(Plugins { copies: Copies });
-section!(Admin { listen: String });
+section!(Admin {
+    listen: String,
+    url: String,
+    #[validate(range(min = 60))]
+    session_idle_s: u32,
+    #[validate(range(min = 60))]
+    session_lifetime_s: u32,
+});
+
 section!(Health {
     relay_ws_listen: String,
     worker_listen: String,
@@ -215,6 +223,18 @@ impl Postgres {
     /// After this a statement is cancelled.
     pub fn statement_timeout(&self) -> Duration {
         Duration::from_millis(self.statement_timeout_ms.into())
+    }
+}
+
+impl Admin {
+    /// A session that is not used for so long ends.
+    pub fn session_idle(&self) -> Duration {
+        Duration::from_secs(self.session_idle_s.into())
+    }
+
+    /// A session ends after this time in any case.
+    pub fn session_lifetime(&self) -> Duration {
+        Duration::from_secs(self.session_lifetime_s.into())
     }
 }
 
