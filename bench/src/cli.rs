@@ -26,9 +26,14 @@ pub struct Cli {
 /// What every workload needs to know.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// The relay: a loopback address only.
-    #[arg(long, global = true, default_value = "ws://127.0.0.1:3000")]
-    pub url: Target,
+    /// The relay: a loopback address only. Several, separated by commas, get every nth connection each.
+    #[arg(
+        long,
+        global = true,
+        value_delimiter = ',',
+        default_value = "ws://127.0.0.1:3000"
+    )]
+    pub url: Vec<Target>,
     /// Its processes by role, children included: relay-ws=12,worker=13+14,postgres=15,redis=16.
     #[arg(long, global = true, default_value = "")]
     pub pids: Servers,
@@ -52,7 +57,7 @@ pub enum Workload {
     Suite(Suite),
     /// Makes the corpus and ends.
     Corpus {
-        #[arg(long, default_value_t = 65_500, value_parser = within(1, 10_000_000))]
+        #[arg(long, default_value_t = 75_500, value_parser = within(1, 10_000_000))]
         events: usize,
     },
     /// EVENT → OK as fast as events are taken, or at a rate.
@@ -92,7 +97,7 @@ pub enum Workload {
         #[arg(long, default_value_t = 60_000, value_parser = within(100, 10_000_000))]
         stored: usize,
         /// Events in the corpus; another size is another corpus.
-        #[arg(long, default_value_t = 65_500, value_parser = within(1, 10_000_000))]
+        #[arg(long, default_value_t = 75_500, value_parser = within(1, 10_000_000))]
         corpus: usize,
         #[arg(long, default_value_t = 8, value_parser = within(1, MAX_CONNECTIONS))]
         connections: usize,
@@ -118,6 +123,17 @@ pub enum Workload {
         #[arg(long, default_value_t = 60, value_parser = within(1, 1_000))]
         events: usize,
     },
+    /// Events at a rate beside subscriptions that none of them matches.
+    Bystanders {
+        #[command(flatten)]
+        part: Part,
+        /// Live subscriptions, up to a hundred a connection.
+        #[arg(long, default_value_t = 100_000, value_parser = within(1, 100 * MAX_CONNECTIONS))]
+        subscriptions: usize,
+        /// Events a second.
+        #[arg(long, default_value_t = 1_000.0)]
+        rate: f64,
+    },
     /// Connections that wait.
     Idle {
         #[arg(long, default_value_t = 10_000, value_parser = within(1, MAX_CONNECTIONS))]
@@ -135,9 +151,10 @@ impl Workload {
         match self {
             Self::Suite(suite) => suite.corpus(),
             Self::Corpus { events } => *events,
-            Self::Ingest { part, .. } | Self::IngestOne { part } | Self::Duplicates { part, .. } => {
-                part.corpus
-            }
+            Self::Ingest { part, .. }
+            | Self::IngestOne { part }
+            | Self::Duplicates { part, .. }
+            | Self::Bystanders { part, .. } => part.corpus,
             Self::Req { corpus, .. } => *corpus,
             // They make their own events.
             Self::Live { .. } | Self::Fanout { .. } | Self::Idle { .. } | Self::Compare { .. } => 0,
@@ -155,7 +172,7 @@ pub struct Part {
     #[arg(long, default_value_t = 1_000, value_parser = within(1, 10_000_000))]
     count: usize,
     /// Events in the corpus; another size is another corpus.
-    #[arg(long, default_value_t = 65_500, value_parser = within(1, 10_000_000))]
+    #[arg(long, default_value_t = 75_500, value_parser = within(1, 10_000_000))]
     corpus: usize,
 }
 

@@ -16,7 +16,8 @@ use crate::{
     report::{Report, Row},
     target::Sources,
     workloads::{
-        Bench, duplicates, fanout, idle, ingest, ingest_at_rate, live, requests, requests_at_rate, suite,
+        Bench, bystanders, duplicates, fanout, idle, ingest, ingest_at_rate, live, requests,
+        requests_at_rate, suite,
     },
 };
 
@@ -49,7 +50,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         rows: Vec::new(),
     };
     let bench = Bench {
-        target: common.url.clone(),
+        targets: common.url.clone(),
         sources: Sources::of_this_run(),
         meter: Meter::new(common.pids.clone()),
         corpus,
@@ -131,6 +132,11 @@ async fn measure(
             rate,
             seconds,
         } => live(bench, *subscribers, *rate, duration(*seconds)).await?,
+        Workload::Bystanders {
+            part,
+            subscriptions,
+            rate,
+        } => bystanders(bench, part.range(), *subscriptions, *rate).await?,
         Workload::Fanout { connections, events } => fanout(bench, *connections, *events).await?,
     };
     tell(row)

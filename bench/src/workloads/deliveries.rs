@@ -86,25 +86,39 @@ impl Deliveries {
     }
 }
 
-/// Sends a REQ on every socket and waits for the EOSE (or CLOSED) of each.
+/// Sends a REQ and waits for its EOSE.
 pub async fn subscribe(socket: &mut Socket, filter: &str) -> anyhow::Result<()> {
-    socket.queue(&[br#"["REQ","s","#, filter.as_bytes(), b"]"]);
+    subscribe_all(socket, &[filter]).await
+}
+
+/// Sends a REQ for each filter and waits for the EOSE of each. A CLOSED is an error.
+pub async fn subscribe_all(socket: &mut Socket, filters: &[impl AsRef<str>]) -> anyhow::Result<()> {
+    for (nth, filter) in filters.iter().enumerate() {
+        let id = format!("s{nth}");
+        socket.queue(&[
+            br#"["REQ",""#,
+            id.as_bytes(),
+            br#"","#,
+            filter.as_ref().as_bytes(),
+            b"]",
+        ]);
+    }
     socket.flush().await?;
-    let mut answer = None;
-    while answer.is_none() {
+    let (mut left, mut refused) = (filters.len(), None);
+    while left > 0 {
         let read = socket.read(|text| match Message::parse(text) {
-            Message::Eose { .. } => answer = Some(Ok(())),
-            Message::Closed { text, .. } => answer = Some(Err(String::from_utf8_lossy(text).into_owned())),
+            Message::Eose { .. } => left -= 1,
+            Message::Closed { text, .. } => refused = Some(String::from_utf8_lossy(text).into_owned()),
             _ => {}
         });
         timeout(Duration::from_secs(30), read)
             .await
             .context("no EOSE for 30 s")??;
+        if let Some(reason) = refused {
+            anyhow::bail!("a subscription was refused: {reason}");
+        }
     }
-    match answer {
-        Some(Err(reason)) => anyhow::bail!("the subscription was refused: {reason}"),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Reads all sockets until everything came, then a little longer, while `publish` runs. The measurement ends with the last

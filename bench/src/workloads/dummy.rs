@@ -61,7 +61,7 @@ pub async fn bench(faults: Faults, corpus: usize) -> Bench {
         .parse()
         .expect("a process id");
     Bench {
-        target: format!("ws://127.0.0.1:{port}").parse().expect("a loopback URL"),
+        targets: vec![format!("ws://127.0.0.1:{port}").parse().expect("a loopback URL")],
         sources: Sources::of_this_run(),
         meter: Meter::new(servers),
         corpus: Corpus::in_memory(corpus, 1),

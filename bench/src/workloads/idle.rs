@@ -57,7 +57,7 @@ async fn open(bench: &Bench, connections: usize, authors: &[String]) -> anyhow::
     let mut opened = stream::iter(0..connections)
         .map(|nth| async move {
             let start = Instant::now();
-            let mut socket = Socket::connect(&bench.target, bench.sources.get(&bench.target, nth)).await?;
+            let mut socket = bench.connect_nth(nth).await?;
             let author = &authors[nth % authors.len()];
             subscribe(
                 &mut socket,

@@ -1,5 +1,6 @@
 //! What is asked of a relay, one kind of work a file. Each prepares itself unmeasured and ends with a row of the report.
 
+mod bystanders;
 mod deliveries;
 mod fanout;
 mod idle;
@@ -21,6 +22,7 @@ use std::{
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 
+pub use bystanders::bystanders;
 pub use fanout::fanout;
 pub use idle::idle;
 pub use ingest::{duplicates, ingest, ingest_at_rate};
@@ -40,7 +42,8 @@ const OPENING: usize = 64;
 
 /// The relay under test and what it is tested with.
 pub struct Bench {
-    pub target: Target,
+    /// Its addresses: one for each process that takes connections.
+    pub targets: Vec<Target>,
     pub sources: Sources,
     pub meter: Meter,
     pub corpus: Corpus,
@@ -53,10 +56,16 @@ impl Bench {
     /// Opens so many connections.
     pub async fn connect(&self, count: usize) -> anyhow::Result<Vec<Socket>> {
         stream::iter(0..count)
-            .map(|nth| Socket::connect(&self.target, self.sources.get(&self.target, nth)))
+            .map(|nth| self.connect_nth(nth))
             .buffered(OPENING)
             .try_collect()
             .await
+    }
+
+    /// Opens the nth of many connections.
+    async fn connect_nth(&self, nth: usize) -> anyhow::Result<Socket> {
+        let target = &self.targets[nth % self.targets.len()];
+        Socket::connect(target, self.sources.get(target, nth)).await
     }
 
     /// Notes of somebody whom nobody knows yet, of about a kilobyte each: none of them is stored when they are asked for.

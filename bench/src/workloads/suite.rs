@@ -5,14 +5,15 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{
-    Bench, Shape, duplicates, fanout, idle, ingest, ingest_at_rate, live, requests, requests_at_rate,
+    Bench, Shape, bystanders, duplicates, fanout, idle, ingest, ingest_at_rate, live, requests,
+    requests_at_rate,
 };
 use crate::report::Row;
 
 /// How much of everything.
 #[derive(Debug, Clone, Args)]
 pub struct Suite {
-    /// Only these: ingest, duplicates, req, live, fanout, idle. All without.
+    /// Only these: ingest, duplicates, req, bystanders, live, fanout, idle. All without.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
     /// Events that are sent as fast as they are taken.
@@ -34,13 +35,15 @@ pub struct Suite {
 
 /// Events of a lonely client.
 const LONELY: usize = 500;
+/// Live subscriptions that do not match: few, and as many as a busy relay has.
+const BYSTANDERS: [usize; 2] = [100, 100_000];
 /// Events at a rate, and the rate: what a relay with some thousands of users sees at its busiest.
 const AT_RATE: (usize, f64) = (5_000, 500.0);
 
 impl Suite {
     /// Events of the corpus that the suite needs.
     pub fn corpus(&self) -> usize {
-        self.events + LONELY + AT_RATE.0
+        self.events + LONELY + AT_RATE.0 * (1 + BYSTANDERS.len())
     }
 
     fn wants(&self, workload: &str) -> bool {
@@ -67,7 +70,7 @@ pub async fn suite(
         tell(ingest(bench, 0..bulk, 8, 64).await?)?;
         settle().await;
         tell(ingest(bench, bulk..lonely, 1, 1).await?)?;
-        tell(ingest_at_rate(bench, lonely..suite.corpus(), 8, AT_RATE.1).await?)?;
+        tell(ingest_at_rate(bench, lonely..lonely + AT_RATE.0, 8, AT_RATE.1).await?)?;
     }
     if suite.wants("duplicates") {
         // The newest ones: nothing has replaced them, and every relay that remembers recent ids knows them.
@@ -84,6 +87,13 @@ pub async fn suite(
         tell(requests_at_rate(bench, Shape::Feed, bulk, 8, suite.request_rate, seconds).await?)?;
     }
     settle().await;
+    if suite.wants("bystanders") {
+        for (nth, subscriptions) in BYSTANDERS.into_iter().enumerate() {
+            let first = lonely + (1 + nth) * AT_RATE.0;
+            tell(bystanders(bench, first..first + AT_RATE.0, subscriptions, AT_RATE.1).await?)?;
+            settle().await;
+        }
+    }
     if suite.wants("live") {
         tell(live(bench, 10, 10.0, 2 * seconds).await?)?;
     }

@@ -56,6 +56,14 @@ async fn requests_are_asked_and_closed() {
 }
 
 #[tokio::test]
+async fn events_are_answered_beside_many_subscriptions() {
+    let bench = bench(Faults::default(), 60).await;
+    let row = bystanders(&bench, 0..60, 250, 1_000.0).await.unwrap();
+    assert_eq!(row.accepted, 60);
+    assert!(row.faults.is_empty(), "{:?}", row.faults);
+}
+
+#[tokio::test]
 async fn a_lost_and_a_doubled_delivery_are_noticed() {
     let faults = Faults {
         lose: Some(7),
