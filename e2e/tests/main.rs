@@ -3,12 +3,17 @@
 
 mod admin;
 mod bad_input;
+mod kinds;
 mod nip01;
+mod nip01_classes;
+mod nip01_filters;
 mod nip09;
 mod nip11;
+mod nip28;
 mod nip40;
 mod nip67;
 mod plugins;
 mod restart;
 mod sdk;
 mod websocket;
+mod write_policy;

@@ -154,41 +154,6 @@ async fn no_gap_and_no_duplicate_between_stored_and_live() {
 }
 
 #[tokio::test]
-async fn replaceable_addressable_and_ephemeral_events_are_kept_by_their_class() {
-    let stack = Stack::start().await;
-    let mut client = stack.client().await;
-    client.req("live", &[json!({"kinds": [20_001]})]).await;
-    client.accepted(&event(0).content("old").at(1).sign()).await;
-    client.accepted(&event(0).content("new").at(2).sign()).await;
-    let late = client.publish(&event(0).content("older").at(1).sign()).await;
-    assert!(
-        late.accepted && late.message.starts_with("duplicate: "),
-        "{late:?}"
-    );
-    client
-        .accepted(&event(30_023).content("a1").at(1).tag(["d", "a"]).sign())
-        .await;
-    client
-        .accepted(&event(30_023).content("b1").at(1).tag(["d", "b"]).sign())
-        .await;
-    client
-        .accepted(&event(30_023).content("a2").at(2).tag(["d", "a"]).sign())
-        .await;
-    let ephemeral = event(20_001).content("gone").sign();
-    client.send(json!(["EVENT", ephemeral])).await;
-    assert_eq!(client.live("live").await, ephemeral);
-    assert!(client.ok_for(&ephemeral).await.accepted);
-    let mut all: Vec<String> = client
-        .req("all", &[json!({})])
-        .await
-        .iter()
-        .map(|e| e["content"].as_str().unwrap().to_owned())
-        .collect();
-    all.sort();
-    assert_eq!(all, ["a2", "b1", "new"]);
-}
-
-#[tokio::test]
 async fn count_counts_each_event_once() {
     let stack = Stack::start().await;
     let mut client = stack.client().await;
@@ -212,5 +177,90 @@ async fn any_subscription_id_works() {
     for id in ["a:b", "*", " ", "\"\\\n", "😀", &"x".repeat(64)] {
         assert_eq!(client.req(id, &[json!({})]).await.len(), 1, "{id:?}");
         client.send(json!(["CLOSE", id])).await;
+    }
+}
+
+#[tokio::test]
+async fn the_names_of_subscriptions_belong_to_their_connection() {
+    let stack = Stack::start().await;
+    let (mut one, mut other) = (stack.client().await, stack.client().await);
+    one.req("s", &[json!({"kinds": [1]})]).await;
+    other.req("s", &[json!({"kinds": [7]})]).await;
+    let (text, reaction) = (note("x").sign(), event(7).sign());
+    one.accepted(&text).await;
+    one.accepted(&reaction).await;
+    assert_eq!(one.live("s").await, text);
+    assert_eq!(other.live("s").await, reaction);
+    one.send(json!(["CLOSE", "s"])).await;
+    let another = event(7).content("still open").sign();
+    one.accepted(&another).await;
+    assert_eq!(other.live("s").await, another);
+}
+
+#[tokio::test]
+async fn only_one_path_is_the_relay() {
+    let stack = Stack::start().await;
+    for path in ["/relay", "/index.html", "//", "/a/b"] {
+        let refused = tokio_tungstenite::connect_async(format!("{}{path}", stack.url())).await;
+        assert!(
+            matches!(&refused, Err(tokio_tungstenite::tungstenite::Error::Http(answer)) if answer.status() == 404),
+            "{path}: {refused:?}"
+        );
+    }
+    let mut client = testkit::Client::connect(&format!("{}/?a=b", stack.url())).await;
+    client.accepted(&note("a query changes nothing").sign()).await;
+}
+
+/// NIP-01's list, and `auth-required` of NIP-42; `unsupported` stands in an example of it.
+const PREFIXES: [&str; 10] = [
+    "duplicate",
+    "pow",
+    "blocked",
+    "rate-limited",
+    "invalid",
+    "restricted",
+    "mute",
+    "error",
+    "auth-required",
+    "unsupported",
+];
+
+#[tokio::test]
+async fn whatever_is_refused_or_repeated_says_why_with_a_known_prefix() {
+    let stack = Stack::builder()
+        .set("POLICY__DENIED_KINDS", "[4]")
+        .set(
+            "POLICY__DENIED_PUBKEYS",
+            format!("[\"{}\"]", Keys::of("mallory").pubkey()),
+        )
+        .start()
+        .await;
+    let mut client = stack.client().await;
+    let known = note("known").sign();
+    client.accepted(&known).await;
+    let mut forged = note("forged").sign();
+    forged["content"] = json!("changed");
+    for (event, accepted, prefix) in [
+        (known, true, "duplicate"),
+        (forged, false, "invalid"),
+        (event(4).sign(), false, "blocked"),
+        (note("x").by("mallory").sign(), false, "blocked"),
+        (note("x").in_seconds(100_000).sign(), false, "invalid"),
+        (note("x").tag(["-"]).sign(), false, "auth-required"),
+        (event(22_242).sign(), false, "invalid"),
+    ] {
+        let ok = client.publish(&event).await;
+        let (found, text) = ok.message.split_once(": ").expect("a prefix and a text");
+        assert_eq!((ok.accepted, found), (accepted, prefix), "{ok:?}");
+        assert!(PREFIXES.contains(&found) && !text.is_empty(), "{ok:?}");
+    }
+    for (filter, prefix) in [
+        (json!({"authors": ["ab"]}), "invalid"),
+        (json!({"nonsense": 1}), "unsupported"),
+    ] {
+        client.start("s", &[filter]).await;
+        let closed = client.expect("CLOSED").await;
+        let text = closed[2].as_str().unwrap();
+        assert!(text.starts_with(&format!("{prefix}: ")), "{closed}");
     }
 }

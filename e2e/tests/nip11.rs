@@ -23,6 +23,7 @@ async fn tells_what_the_relay_is_and_its_limits() {
     let stack = Stack::builder()
         .set("RELAY__NAME", "Test \"relay\"")
         .set("LIMITS__MAX_LIMIT", 7)
+        .set("RELAY__SECRET_KEY", "0".repeat(63) + "1")
         .start()
         .await;
     let (head, body) = http(&stack, "GET", "application/nostr+json").await;
@@ -43,6 +44,11 @@ async fn tells_what_the_relay_is_and_its_limits() {
             .unwrap()
             .iter()
             .any(|nip| *nip == 11)
+    );
+    // The generator of the curve is the public key of 1.
+    assert_eq!(
+        info["self"],
+        "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
     );
     assert!(info.get("pubkey").is_none(), "empty fields are left out");
 }

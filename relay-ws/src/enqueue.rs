@@ -47,7 +47,12 @@ async fn enqueue_job(relay: &Relay, events: &mut impl Iterator<Item = Accepted>)
         && let Some(event) = events.next()
     {
         let client: Arc<Client> = event.connection.client();
-        job.push(event.connection.id.as_str(), &client, &event.json);
+        let address = relay
+            .config
+            .write_policy
+            .is_on()
+            .then_some(event.connection.address);
+        job.push(event.connection.id.as_str(), &client, address, &event.json);
         owed.push((event.connection, event.id));
     }
     if let Err(error) = relay.intake.push_events(job.finish()).await {

@@ -1,5 +1,6 @@
 //! The relay information document ([NIP-11](https://nips.nostr.com/11)).
 
+use protocol::{InvalidSecretKey, PublicKey, SigningKey};
 use runtime::config::Config;
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ struct RelayInfo<'a> {
     icon: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     pubkey: &'a str,
+    #[serde(rename = "self", skip_serializing_if = "Option::is_none")]
+    own_key: Option<PublicKey>,
     #[serde(skip_serializing_if = "str::is_empty")]
     contact: &'a str,
     supported_nips: [u16; SUPPORTED_NIPS.len()],
@@ -52,20 +55,33 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// Why there is no document.
+#[derive(Debug, thiserror::Error)]
+pub enum InfoError {
+    /// It has no JSON form.
+    #[error("could not write the relay information document")]
+    Json(#[from] serde_json::Error),
+    /// The configured key of the relay is none.
+    #[error("relay.secret_key")]
+    OwnKey(#[from] InvalidSecretKey),
+}
+
 /// The document as JSON. Made once: it changes with the configuration only.
-pub fn document(config: &Config) -> Result<String, serde_json::Error> {
+pub fn document(config: &Config) -> Result<String, InfoError> {
     let (relay, limits, policy, auth) = (&config.relay, &config.limits, &config.policy, &config.auth);
     let everything_asks_for_auth = auth
         .min_level_event
         .min(auth.min_level_req)
         .min(auth.min_level_count)
         > 0;
-    serde_json::to_string(&RelayInfo {
+    let own_key = relay.secret_key.as_option().map(str::parse::<SigningKey>);
+    let document = serde_json::to_string(&RelayInfo {
         name: &relay.name,
         description: &relay.description,
         banner: &relay.banner,
         icon: &relay.icon,
         pubkey: &relay.pubkey,
+        own_key: own_key.transpose()?.map(|key| key.public_key()),
         contact: &relay.contact,
         supported_nips: SUPPORTED_NIPS,
         software: env!("CARGO_PKG_NAME"),
@@ -86,5 +102,6 @@ pub fn document(config: &Config) -> Result<String, serde_json::Error> {
             created_at_upper_limit: policy.created_at_upper_limit,
             default_limit: limits.default_limit,
         },
-    })
+    })?;
+    Ok(document)
 }

@@ -16,7 +16,8 @@ use yawc::{IncomingUpgrade, Options};
 use crate::{
     admission::{Visitor, admit},
     relay::Relay,
-    relay_info, socket,
+    relay_info::{self, InfoError},
+    socket,
 };
 
 /// What every request needs.
@@ -41,7 +42,7 @@ const CORS: [(HeaderName, HeaderValue); 3] = [
 ];
 
 /// The one endpoint.
-pub fn router(relay: Arc<Relay>) -> Result<Router, serde_json::Error> {
+pub fn router(relay: Arc<Relay>) -> Result<Router, InfoError> {
     let info = relay_info::document(&relay.config)?.into();
     let page = page(&relay.config.relay.name, &relay.config.relay.description).into();
     let options = socket::options(&relay.config);

@@ -28,6 +28,7 @@ use crate::{
     rate_limit::RateLimits,
     recent::RecentIds,
     relay::Relay,
+    relay_info::InfoError,
     router,
     settings::Settings,
     signs_of_life,
@@ -51,9 +52,9 @@ pub enum ServeError {
     /// The settings cannot be read.
     #[error("could not read the settings from Redis")]
     Settings(#[source] fred::error::Error),
-    /// The NIP-11 document has no JSON form.
-    #[error("could not write the relay information document")]
-    Info(#[from] serde_json::Error),
+    /// There is no NIP-11 document.
+    #[error(transparent)]
+    Info(#[from] InfoError),
 }
 
 /// How long the farewells may take, and the last writes to Redis.

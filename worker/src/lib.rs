@@ -16,5 +16,6 @@ mod policy;
 mod registry;
 mod run;
 mod schedule;
+mod write_policy;
 
 pub use run::{RunError, migrate, run};

@@ -34,6 +34,15 @@ pub fn describe() {
         "worker_filters_total",
         "Filters of REQs, by where they were answered from"
     );
+    describe_counter!(
+        "worker_judged_total",
+        "Events that the write policy was asked of, by its verdict"
+    );
+    describe_histogram!("worker_judged_seconds", "How long a verdict takes");
+    describe_counter!(
+        "worker_write_policy_failures_total",
+        "Children that had to be started again"
+    );
     describe_gauge!("queue_waiting", "Jobs that nobody has taken");
     describe_gauge!("queue_running", "Jobs in the hands of workers");
     describe_gauge!("queue_dead", "Dead letters");
@@ -69,6 +78,17 @@ pub fn count(took: Duration) {
 /// A job that ran, however it ended.
 pub fn job(queue: Queue, took: Duration) {
     histogram!("worker_job_seconds", "queue" => queue.name()).record(took);
+}
+
+/// A verdict of the write policy, or that there was none.
+pub fn judged(verdict: &'static str, took: Duration) {
+    counter!("worker_judged_total", "verdict" => verdict).increment(1);
+    histogram!("worker_judged_seconds").record(took);
+}
+
+/// A child of the write policy that has to be started again.
+pub fn write_policy_failed() {
+    counter!("worker_write_policy_failures_total").increment(1);
 }
 
 /// What a maintenance task removed.

@@ -23,6 +23,7 @@ use crate::{
     context::{Context, Inner},
     latest::Latest,
     metrics, registry, schedule,
+    write_policy::WritePolicy,
 };
 
 /// Why the process cannot work.
@@ -112,6 +113,7 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
     Ok(Context::new(Inner {
         store,
         batcher: Batcher::start(committer),
+        write_policy: WritePolicy::start(&config.write_policy, &shutdown.hard),
         publisher: announcer.publisher.clone(),
         announcer,
         upkeep: Upkeep::new(data, keys.clone()),

@@ -47,6 +47,12 @@ impl VerifiedEvent {
         Ok(Self { event, json })
     }
 
+    /// An event that this process has just signed.
+    pub(crate) fn signed(event: Event) -> Self {
+        let (json, _) = canonical::json(&event);
+        Self { event, json }
+    }
+
     /// Reads back what [`Self::verify`] wrote: the canonical JSON of a job or of a stored row. Nothing is checked
     /// again, so this is only for bytes that never left our hands.
     pub fn from_canonical(json: String) -> Result<Self, InvalidEvent> {

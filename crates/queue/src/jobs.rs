@@ -2,6 +2,8 @@
 //! it does not know sends the job to the dead letters. New fields may be added at any time and are ignored by those who
 //! do not know them.
 
+use std::{fmt::Write, net::IpAddr};
+
 use protocol::{AuthLevel, EventId, Filter, PublicKey, SubscriptionId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -69,6 +71,9 @@ pub struct SubmittedEvent {
     /// Who sent it.
     #[serde(default, skip_serializing_if = "Client::is_anonymous")]
     pub client: Client,
+    /// Where it came from; only said while a write policy wants to know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
     /// The canonical JSON, byte for byte.
     pub event: Box<RawValue>,
 }
@@ -82,7 +87,7 @@ pub struct NewEventsJson {
 
 impl NewEventsJson {
     /// Appends an event by its canonical JSON.
-    pub fn push(&mut self, connection: &str, client: &Client, event: &str) {
+    pub fn push(&mut self, connection: &str, client: &Client, address: Option<IpAddr>, event: &str) {
         self.json.push_str(if self.len == 0 {
             r#"{"v":1,"events":["#
         } else {
@@ -96,6 +101,10 @@ impl NewEventsJson {
             // A struct of hex texts and a number always has a JSON form.
             self.json
                 .push_str(&serde_json::to_string(client).unwrap_or_default());
+        }
+        if let Some(address) = address {
+            // Writing to a String cannot fail.
+            let _ = write!(self.json, r#","address":"{address}""#);
         }
         self.json.push_str(r#","event":"#);
         self.json.push_str(event);
@@ -250,13 +259,18 @@ mod tests {
             pubkeys: vec![PublicKey::from_bytes([7; 32])],
             level: AuthLevel::Key,
         };
-        json.push("aa", &Client::default(), r#"{"id":"1"}"#);
-        json.push("bb", &client, r#"{"id":"2"}"#);
+        let address = "192.0.2.1".parse().unwrap();
+        json.push("aa", &Client::default(), None, r#"{"id":"1"}"#);
+        json.push("bb", &client, Some(address), r#"{"id":"2"}"#);
         let job: NewEvents = serde_json::from_str(&json.finish()).unwrap();
         assert_eq!(job.events.len(), 2);
         assert_eq!(job.events[0].connection, "aa");
         assert!(job.events[0].client.is_anonymous());
         assert_eq!(job.events[1].client, client);
+        assert_eq!(
+            (job.events[0].address, job.events[1].address),
+            (None, Some(address))
+        );
         assert_eq!(job.events[1].event.get(), r#"{"id":"2"}"#);
     }
 

@@ -12,6 +12,7 @@ mod error;
 mod expired;
 mod filter_sql;
 mod keys;
+mod known;
 mod operators;
 mod plan;
 mod query;

@@ -300,9 +300,10 @@ fn launch(binary: &PathBuf, environment: &BTreeMap<String, String>, log: &PathBu
         .open(log)
         .expect("a log");
     let mut command = Command::new(binary);
-    // Nothing of the surroundings but what is given.
+    // Nothing of the surroundings but what is given, and where programs are.
     command
         .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .envs(environment)
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());

@@ -12,7 +12,11 @@ use crate::{
     context::Context,
     metrics,
     policy::{self, Case},
+    write_policy::{Suspect, Verdict, WritePolicy},
 };
+
+/// Events that a write policy is asked of together.
+const AT_A_TIME: usize = 32;
 
 /// Handles a job of `nostr:import`. What is refused is counted; there is nobody to tell.
 pub async fn import(delivery: Delivery<Import>, cx: Data<Context>) -> Result<(), JobError> {
@@ -25,6 +29,9 @@ pub async fn import(delivery: Delivery<Import>, cx: Data<Context>) -> Result<(),
         .into_iter()
         .filter(|event| is_welcome(event, now, &cx))
         .collect();
+    if let Some(write_policy) = &cx.write_policy {
+        accepted = judge(accepted, write_policy, now).await;
+    }
     // An import may be large; events of clients wait for no more than one commit of it.
     let mut left = 0;
     while !accepted.is_empty() {
@@ -62,6 +69,25 @@ fn is_welcome(event: &VerifiedEvent, now: u64, cx: &Context) -> bool {
     };
     metrics::imported(refused);
     false
+}
+
+/// What the operator's program lets in.
+async fn judge(events: Vec<VerifiedEvent>, write_policy: &WritePolicy, now: u64) -> Vec<VerifiedEvent> {
+    let mut welcome = Vec::with_capacity(events.len());
+    let mut events = events.into_iter().peekable();
+    // A part at a time: each verdict has its time limit, and those of a whole archive would not come within it.
+    while events.peek().is_some() {
+        let part: Vec<_> = events.by_ref().take(AT_A_TIME).collect();
+        let suspects: Vec<_> = part.iter().map(Suspect::imported).collect();
+        let verdicts = write_policy.judge(&suspects, now).await;
+        for (event, verdict) in part.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Accept => welcome.push(event),
+                Verdict::Reject(_) | Verdict::ShadowReject => metrics::imported("rejected"),
+            }
+        }
+    }
+    welcome
 }
 
 fn label(outcome: Result<SaveOutcome, SaveFailed>) -> &'static str {

@@ -1,13 +1,13 @@
 //! EVENT: policy, group commit, OK. Running twice is harmless: what is stored is a duplicate then, and accepted.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use apalis::prelude::Data;
 use protocol::{KindClass, Prefix, VerifiedEvent};
 use pubsub::{ConnectionId, ProcessId, Reply};
 use queue::{
     Delivery, JobError,
-    jobs::{NewEvents, SubmittedEvent},
+    jobs::{Client, NewEvents, SubmittedEvent},
 };
 use store::SaveOutcome;
 use tracing::{debug, error, warn};
@@ -17,10 +17,19 @@ use crate::{
     context::{Context, ok},
     metrics,
     policy::{self, Case},
+    write_policy::{Suspect, Verdict, WritePolicy},
 };
 
 /// Events with those who sent them.
 type Sent = Vec<(ConnectionId, VerifiedEvent)>;
+
+/// An event that no rule refuses, and what is known of its sender.
+struct Candidate {
+    sender: ConnectionId,
+    client: Client,
+    address: Option<IpAddr>,
+    event: VerifiedEvent,
+}
 
 /// Answers by process: each gets one message.
 #[derive(Default)]
@@ -44,7 +53,15 @@ pub async fn new_event(delivery: Delivery<NewEvents>, cx: Data<Context>) -> Resu
         ..
     } = delivery;
     let mut answers = Answers::default();
-    let (storable, ephemeral) = sort_out(job, &cx, &mut answers);
+    let mut candidates = sort_out(job, &cx, &mut answers);
+    if let Some(write_policy) = &cx.write_policy {
+        candidates = judge(candidates, write_policy, &cx, &mut answers).await;
+    }
+    let sent = candidates
+        .into_iter()
+        .map(|candidate| (candidate.sender, candidate.event));
+    let (ephemeral, storable): (Sent, Sent) =
+        sent.partition(|(_, event)| event.kind.class() == KindClass::Ephemeral);
     let published = pass_on(&ephemeral, is_last, &cx, &mut answers).await;
     let saved = save(storable, attempt > 1, is_last, &cx, &mut answers).await;
     // What has been answered stays answered: on the next run relay-ws owes it no more, and drops it.
@@ -52,11 +69,11 @@ pub async fn new_event(delivery: Delivery<NewEvents>, cx: Data<Context>) -> Resu
     published.and(saved).map_err(JobError::retry)
 }
 
-/// Refuses what policy refuses; answers with what is to be stored and what is only passed on.
-fn sort_out(job: NewEvents, cx: &Context, answers: &mut Answers) -> (Sent, Sent) {
-    let (mut storable, mut ephemeral) = (Vec::with_capacity(job.events.len()), Vec::new());
+/// Refuses what the rules refuse.
+fn sort_out(job: NewEvents, cx: &Context, answers: &mut Answers) -> Vec<Candidate> {
+    let mut candidates = Vec::with_capacity(job.events.len());
     for mut submitted in job.events {
-        let client = std::mem::take(&mut submitted.client);
+        let (client, address) = (std::mem::take(&mut submitted.client), submitted.address);
         let Some((sender, event)) = read(submitted) else {
             metrics::event("unreadable");
             continue;
@@ -71,11 +88,51 @@ fn sort_out(job: NewEvents, cx: &Context, answers: &mut Answers) -> (Sent, Sent)
                 metrics::event(reason.prefix.as_str());
                 answers.add(ok(sender, event.id(), false, reason.to_string()));
             }
-            Ok(()) if event.kind.class() == KindClass::Ephemeral => ephemeral.push((sender, event)),
-            Ok(()) => storable.push((sender, event)),
+            Ok(()) => candidates.push(Candidate {
+                sender,
+                client,
+                address,
+                event,
+            }),
         }
     }
-    (storable, ephemeral)
+    candidates
+}
+
+/// Refuses what the operator's program refuses. It is not asked of what is stored already: a second run of a job, or a
+/// client that repeats itself, gets the answer that the first got.
+async fn judge(
+    candidates: Vec<Candidate>,
+    write_policy: &WritePolicy,
+    cx: &Context,
+    answers: &mut Answers,
+) -> Vec<Candidate> {
+    let ids: Vec<_> = candidates.iter().map(|candidate| candidate.event.id()).collect();
+    // Postgres is away: then nothing will be stored in this run either.
+    let known = cx.store.known(&ids).await.unwrap_or_default();
+    let (mut welcome, unknown): (Vec<_>, Vec<_>) = candidates
+        .into_iter()
+        .partition(|candidate| known.contains(&candidate.event.id()));
+    let suspects: Vec<_> = unknown
+        .iter()
+        .map(|candidate| Suspect::sent_by(&candidate.event, candidate.address, &candidate.client))
+        .collect();
+    let verdicts = write_policy.judge(&suspects, cx.clock.now()).await;
+    for (candidate, verdict) in unknown.into_iter().zip(verdicts) {
+        let (sender, id) = (candidate.sender, candidate.event.id());
+        match verdict {
+            Verdict::Accept => welcome.push(candidate),
+            Verdict::Reject(reason) => {
+                metrics::event("rejected");
+                answers.add(ok(sender, id, false, reason));
+            }
+            Verdict::ShadowReject => {
+                metrics::event("shadow rejected");
+                answers.add(ok(sender, id, true, ""));
+            }
+        }
+    }
+    welcome
 }
 
 /// What relay-ws never writes is left out: it must not take the other events of the job with it.

@@ -99,7 +99,7 @@ async fn an_answer_that_nobody_heard_is_given_a_second_time_and_no_more() {
     relay.work();
     let (event, gone) = (note("").verified(), ConnectionId::random(ProcessId::random()));
     let mut job = NewEventsJson::default();
-    job.push(gone.as_str(), &Client::default(), event.json());
+    job.push(gone.as_str(), &Client::default(), None, event.json());
     relay.push_json(Queue::Event, job).await;
     assert_eq!(relay.live().await, [event.id()]);
     // The second run takes its duplicate for unpublished.

@@ -103,7 +103,7 @@ impl Fixture {
         let connection = self.connection();
         let mut job = NewEventsJson::default();
         for event in events {
-            job.push(connection.as_str(), &Client::default(), event.json());
+            job.push(connection.as_str(), &Client::default(), None, event.json());
         }
         self.push_json(Queue::Event, job).await;
         connection

@@ -96,7 +96,7 @@ async fn an_authenticated_author_publishes_protected_events() {
         ..Client::default()
     };
     let mut job = NewEventsJson::default();
-    job.push(relay.connection().as_str(), &author, protected.json());
+    job.push(relay.connection().as_str(), &author, None, protected.json());
     relay.push_json(Queue::Event, job).await;
     assert_eq!(relay.live().await, [protected.id()]);
     assert_eq!(relay.oks().await, [told(&protected, true, "")]);
@@ -107,9 +107,9 @@ async fn what_cannot_be_read_does_not_hold_up_its_neighbours() {
     let mut relay = Fixture::start().await;
     let (welcome, stranger) = (note("").verified(), Client::default());
     let mut job = NewEventsJson::default();
-    job.push(relay.connection().as_str(), &stranger, r#"{"id":1}"#);
-    job.push("nobody", &stranger, note("lost").verified().json());
-    job.push(relay.connection().as_str(), &stranger, welcome.json());
+    job.push(relay.connection().as_str(), &stranger, None, r#"{"id":1}"#);
+    job.push("nobody", &stranger, None, note("lost").verified().json());
+    job.push(relay.connection().as_str(), &stranger, None, welcome.json());
     relay.push_json(Queue::Event, job).await;
     assert_eq!(relay.live().await, [welcome.id()]);
     assert_eq!(relay.oks().await, [told(&welcome, true, "")]);

@@ -12,8 +12,8 @@ use validator::Validate;
 
 pub use secret::Secret;
 pub use sections::{
-    Admin, Auth, Copies, Health, Limits, LogFormat, Plugins, Policy, Postgres, QueueLimits, RateLimits,
-    Redis, RelayInfo, Telemetry, Websocket, Worker,
+    Admin, Auth, Copies, Health, Limits, LogFormat, OnFailure, Plugins, Policy, Postgres, QueueLimits,
+    RateLimits, Redis, RelayInfo, Telemetry, Websocket, Worker, WritePolicy,
 };
 pub use sources::DEFAULTS;
 
@@ -40,6 +40,8 @@ pub struct Config {
     pub worker: Worker,
     #[validate(nested)]
     pub policy: Policy,
+    #[validate(nested)]
+    pub write_policy: WritePolicy,
     #[validate(nested)]
     pub auth: Auth,
     pub plugins: Plugins,
@@ -161,5 +163,12 @@ mod tests {
     fn secrets_are_not_printed() {
         let config = with(&[("DATABASE_URL", "postgres://u:hunter2@h/d")]).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
+        let secret = "ab".repeat(32);
+        let config = with(&[("SWITCHYARD_RELAY__SECRET_KEY", &secret)]).unwrap();
+        assert_eq!(config.relay.secret_key.expose(), secret);
+        assert!(!format!("{config:?}").contains(&secret));
+        let slip = format!("{secret}cd");
+        let error = with(&[("SWITCHYARD_RELAY__SECRET_KEY", &slip)]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(&secret), "{error}");
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 use validator::{Validate, ValidationError};
 
 use super::Secret;
@@ -28,6 +28,8 @@ section!(RelayInfo {
     icon: String,
     banner: String,
     terms_of_service: String,
+    #[serde(deserialize_with = "empty_or_secret_key")]
+    secret_key: Secret,
     urls: Vec<String>,
 });
 
@@ -153,6 +155,17 @@ section!(Policy {
     denied_pubkeys: Vec<String>,
 });
 
+section!(WritePolicy {
+    command: String,
+    #[validate(range(min = 1, max = 64))]
+    processes: usize,
+    #[validate(range(min = 1, max = 1024))]
+    in_flight: usize,
+    #[validate(range(min = 1, max = 600_000))]
+    timeout_ms: u64,
+    on_failure: OnFailure,
+});
+
 section!(Auth {
     #[validate(range(max = 4))]
     min_level_event: u8,
@@ -192,6 +205,14 @@ pub enum Copies {
     Auto,
     Always,
     Never,
+}
+
+/// What becomes of an event that the write policy said nothing of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    Accept,
+    Reject,
 }
 
 /// How log lines look.
@@ -238,10 +259,31 @@ impl Admin {
     }
 }
 
+impl WritePolicy {
+    /// How long an event may wait for its verdict.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    /// Whether there is one.
+    pub fn is_on(&self) -> bool {
+        !self.command.is_empty()
+    }
+}
+
 impl QueueLimits {
     /// How long a job may go without a sign of its worker.
     pub fn takeover(&self) -> Duration {
         Duration::from_millis(self.takeover_ms)
+    }
+}
+
+/// Not a validator: those keep the value to show it.
+fn empty_or_secret_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let secret = Secret::deserialize(deserializer)?;
+    match secret.as_option() {
+        Some(text) if !is_key(text) => Err(D::Error::custom("a key is 64 lower-case hex characters")),
+        _ => Ok(secret),
     }
 }
 
