@@ -6,7 +6,7 @@
 CREATE FUNCTION ingest(
     p_ids bytea[], p_authors int4[], p_kinds int4[], p_created bigint[], p_heads bigint[], p_expires bigint[],
     p_keys bytea[], p_raws bytea[], p_tags bigint[], p_tag_ends int4[],
-    p_targets bytea[], p_target_authors int4[], p_target_until bigint[], p_deletions bytea[],
+    p_targets bytea[], p_target_authors int4[], p_target_until bigint[], p_deletions bytea[], p_delegators int4[],
     OUT verdicts int2[], OUT last_seq bigint
 ) LANGUAGE plpgsql
 -- Every statement below is a handful of rows found by index. Planned without statistics, as in a new database, or with old
@@ -39,6 +39,10 @@ BEGIN
     FROM unnest(p_ids, p_authors, p_kinds, p_created, p_keys)
         WITH ORDINALITY AS i (id, author, kind, created_at, replace_key, ord);
 
+    IF cardinality(p_delegators) > 0 THEN
+        verdicts := delegated_verdicts(verdicts, p_ids, p_delegators);
+    END IF;
+
     IF EXISTS (SELECT FROM unnest(p_keys, verdicts) i (key, verdict) WHERE key IS NOT NULL AND verdict = 0) THEN
         PERFORM remove_events(ARRAY(
             SELECT e.seq FROM unnest(p_keys, verdicts) i (key, verdict)
@@ -60,6 +64,10 @@ BEGIN
         SELECT tag, s.created_at, s.id_head, s.seq, s.kind, s.author FROM stored s, unnest(s.tags) tag
     )
     SELECT max(seq) INTO last_seq FROM stored;
+
+    IF cardinality(p_delegators) > 0 THEN
+        PERFORM note_delegators(verdicts, p_ids, p_delegators);
+    END IF;
 END $$;
 
 -- Notes what is to be deleted, and removes what is here: only the author's own, and no deletion request.
@@ -77,6 +85,11 @@ BEGIN
     PERFORM remove_events(ARRAY(
         SELECT e.seq FROM unnest(p_targets, p_authors, p_until) t (target, author, until)
         JOIN events e ON e.id = t.target AND e.author = t.author
+        WHERE t.until IS NULL AND e.kind <> 5
+        UNION
+        SELECT e.seq FROM unnest(p_targets, p_authors, p_until) t (target, author, until)
+        JOIN events e ON e.id = t.target
+        JOIN event_delegators d ON d.event = e.seq AND d.author = t.author
         WHERE t.until IS NULL AND e.kind <> 5
         UNION
         SELECT e.seq FROM unnest(p_targets, p_authors, p_until) t (target, author, until)
@@ -108,6 +121,8 @@ BEGIN
         DELETE FROM searchable_tags t USING (SELECT r.*, unnest(r.tags) AS tag FROM removed r) r
         WHERE t.tag = r.tag AND t.kind = r.kind AND t.created_at = r.created_at AND t.id_head = r.id_head
           AND t.event = r.seq
+    ), undelegated AS (
+        DELETE FROM event_delegators d USING removed r WHERE d.event = r.seq
     ), noted AS (
         INSERT INTO removals (seqs) VALUES (p_seqs)
     )

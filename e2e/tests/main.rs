@@ -3,14 +3,18 @@
 
 mod admin;
 mod bad_input;
+mod clients;
 mod kinds;
 mod nip01;
 mod nip01_classes;
 mod nip01_filters;
 mod nip09;
 mod nip11;
+mod nip13;
+mod nip26;
 mod nip28;
 mod nip40;
+mod nip43;
 mod nip67;
 mod plugins;
 mod restart;

@@ -211,6 +211,15 @@ impl Connection {
         Arc::clone(&self.client.read())
     }
 
+    /// What its keys are allowed has changed.
+    pub fn set_level(&self, level: AuthLevel) {
+        let mut client = self.client.write();
+        *client = Arc::new(Client {
+            pubkeys: client.pubkeys.clone(),
+            level,
+        });
+    }
+
     /// A further key has been proven. The highest level of all keys counts.
     pub fn authenticate(&self, pubkey: PublicKey, level: AuthLevel) {
         let mut client = self.client.write();

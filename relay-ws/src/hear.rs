@@ -80,7 +80,9 @@ impl Relay {
                 self.forget_deleted(&event);
             }
             let mut frame = LastFrame::default();
-            let subscriptions = self.live.matching(&event);
+            let may_delegate = self.config.policy.delegation;
+            let delegator = may_delegate.then(|| event.delegator()).flatten();
+            let subscriptions = self.live.matching(&event, delegator);
             counter!("relay_live_deliveries_total").increment(subscriptions.len() as u64);
             for subscription in subscriptions {
                 if let Err(TooManyWaiting) = subscription.live(id, &json, &mut frame) {
@@ -154,6 +156,12 @@ impl Relay {
                 } else {
                     self.close_subscription(connection, subscription.as_str(), generation, &reason);
                 }
+            }
+            Reply::Level {
+                event, pubkey, level, ..
+            } => {
+                connection.set_level(level);
+                self.presence.authenticated(connection.id, pubkey, level, event);
             }
             Reply::Authorized {
                 event, pubkey, level, ..

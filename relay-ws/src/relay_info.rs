@@ -4,7 +4,7 @@ use protocol::{InvalidSecretKey, PublicKey, SigningKey};
 use runtime::config::Config;
 use serde::Serialize;
 
-/// NIPs that are served completely.
+/// NIPs that are always served, and completely. Others come with their settings.
 const SUPPORTED_NIPS: [u16; 9] = [1, 9, 11, 13, 40, 42, 45, 67, 70];
 
 /// `GET /` with `Accept: application/nostr+json`. Empty fields are left out.
@@ -23,7 +23,7 @@ struct RelayInfo<'a> {
     own_key: Option<PublicKey>,
     #[serde(skip_serializing_if = "str::is_empty")]
     contact: &'a str,
-    supported_nips: [u16; SUPPORTED_NIPS.len()],
+    supported_nips: Vec<u16>,
     software: &'static str,
     version: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -49,6 +49,18 @@ struct Limitation {
     #[serde(skip_serializing_if = "is_zero")]
     created_at_upper_limit: u64,
     default_limit: u32,
+}
+
+fn supported_nips(config: &Config) -> Vec<u16> {
+    let mut nips = SUPPORTED_NIPS.to_vec();
+    if config.policy.delegation {
+        nips.push(26);
+    }
+    if config.membership.enabled {
+        nips.push(43);
+    }
+    nips.sort_unstable();
+    nips
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -83,7 +95,7 @@ pub fn document(config: &Config) -> Result<String, InfoError> {
         pubkey: &relay.pubkey,
         own_key: own_key.transpose()?.map(|key| key.public_key()),
         contact: &relay.contact,
-        supported_nips: SUPPORTED_NIPS,
+        supported_nips: supported_nips(config),
         software: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
         terms_of_service: &relay.terms_of_service,
@@ -97,7 +109,10 @@ pub fn document(config: &Config) -> Result<String, InfoError> {
             min_pow_difficulty: policy.min_pow_difficulty,
             auth_required: everything_asks_for_auth,
             payment_required: false,
-            restricted_writes: auth.min_level_event > 0 || !policy.allowed_kinds.is_empty(),
+            restricted_writes: auth.min_level_event > 0
+                || policy.min_pow_difficulty > 0
+                || !policy.allowed_kinds.is_empty()
+                || !policy.allowed_pubkeys.is_empty(),
             created_at_lower_limit: policy.created_at_lower_limit,
             created_at_upper_limit: policy.created_at_upper_limit,
             default_limit: limits.default_limit,

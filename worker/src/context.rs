@@ -9,7 +9,7 @@ use runtime::{clock::Clock, config::Config};
 use store::Store;
 use tracing::{Span, warn};
 
-use crate::{announcer::Announcer, batcher::Batcher, write_policy::WritePolicy};
+use crate::{announcer::Announcer, batcher::Batcher, membership::Membership, write_policy::WritePolicy};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct Inner {
     pub store: Store,
     /// The group commit.
     pub batcher: Batcher,
+    /// Members and invitations, if there are any.
+    pub membership: Option<Membership>,
     /// The operator's judge, if there is one.
     pub write_policy: Option<WritePolicy>,
     /// Messages to relay-ws processes.

@@ -10,6 +10,7 @@ mod batcher;
 mod context;
 mod jobs;
 mod latest;
+mod membership;
 mod metrics;
 mod observe;
 mod policy;
@@ -18,4 +19,4 @@ mod run;
 mod schedule;
 mod write_policy;
 
-pub use run::{RunError, migrate, run};
+pub use run::{RunError, invite, migrate, run};

@@ -1,6 +1,7 @@
-//! `worker`: configuration, telemetry, run, drain. `worker migrate` brings the schema up to date and ends.
+//! `worker`: configuration, telemetry, run, drain. `worker migrate` brings the schema up to date and ends;
+//! `worker invite` prints the code of an invitation (NIP-43).
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
 use anyhow::{Context, bail};
 use runtime::{config::Config, shutdown::Shutdown, telemetry};
@@ -29,7 +30,17 @@ fn main() -> anyhow::Result<()> {
                 .await
                 .context("worker")
         }),
+        ["invite"] => runtime.block_on(print_invite(&config, "1", "7")),
+        ["invite", uses] => runtime.block_on(print_invite(&config, uses, "7")),
+        ["invite", uses, days] => runtime.block_on(print_invite(&config, uses, days)),
         ["migrate"] => runtime.block_on(worker::migrate(&config)).context("migrate"),
-        other => bail!("usage: worker [migrate], not {other:?}"),
+        other => bail!("usage: worker [migrate | invite [<uses> [<days>]]], not {other:?}"),
     }
+}
+
+async fn print_invite(config: &Config, uses: &str, days: &str) -> anyhow::Result<()> {
+    let uses = uses.parse().context("how many may come with it")?;
+    let days = days.parse().context("how many days it is good")?;
+    let code = worker::invite(config, uses, days).await.context("invite")?;
+    writeln!(std::io::stdout(), "{code}").context("print")
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use apalis::prelude::MonitorError;
 use metrics_exporter_prometheus::PrometheusHandle;
+use protocol::{InvalidSecretKey, SigningKey};
 use pubsub::{Copies, Keys, LatestEvents, Listeners, Publisher, Upkeep};
 use queue::{Producer, Queue};
 use runtime::{
@@ -13,7 +14,7 @@ use runtime::{
     redis::{self, RedisClient, RedisError},
     shutdown::Shutdown,
 };
-use store::{Store, StoreError};
+use store::{Invite, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -22,6 +23,7 @@ use crate::{
     batcher::{Batcher, Committer},
     context::{Context, Inner},
     latest::Latest,
+    membership::{self, Membership},
     metrics, registry, schedule,
     write_policy::WritePolicy,
 };
@@ -38,6 +40,9 @@ pub enum RunError {
     /// The health pages cannot be served.
     #[error("could not serve the health pages")]
     Health(#[source] std::io::Error),
+    /// The configured key of the relay is none.
+    #[error("relay.secret_key")]
+    OwnKey(#[from] InvalidSecretKey),
     /// A worker failed.
     #[error("the workers ended")]
     Workers(#[from] MonitorError),
@@ -51,6 +56,19 @@ pub async fn migrate(config: &Config) -> Result<(), RunError> {
     connect_store(config).await?.migrate().await?;
     info!("the schema is up to date");
     Ok(())
+}
+
+/// Makes an invitation (NIP-43) for so many newcomers and days: its code.
+pub async fn invite(config: &Config, uses: u32, days: u32) -> Result<String, RunError> {
+    let code = membership::new_code();
+    let invite = Invite {
+        code: &code,
+        by: None,
+        uses,
+        days,
+    };
+    connect_store(config).await?.invite(invite, u32::MAX).await?;
+    Ok(code)
 }
 
 /// Runs until `shutdown`.
@@ -96,6 +114,7 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
     let data = redis::connect(config.redis.data(), "worker").await?;
     let store = connect_store(&config)
         .await?
+        .with_delegation(config.policy.delegation)
         .with_window(config.worker.window_bytes);
     let announcer = Announcer {
         publisher: Publisher::new(publishing.clone(), keys.clone()),
@@ -113,6 +132,7 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
     Ok(Context::new(Inner {
         store,
         batcher: Batcher::start(committer),
+        membership: membership(&config)?,
         write_policy: WritePolicy::start(&config.write_policy, &shutdown.hard),
         publisher: announcer.publisher.clone(),
         announcer,
@@ -121,6 +141,14 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
         clock: Clock::System,
         config,
     }))
+}
+
+fn membership(config: &Config) -> Result<Option<Membership>, InvalidSecretKey> {
+    if !config.membership.enabled {
+        return Ok(None);
+    }
+    let key: SigningKey = config.relay.secret_key.expose().parse()?;
+    Ok(Some(Membership::new(key)))
 }
 
 fn listeners(config: &Config, client: RedisClient, shutdown: &Shutdown) -> Listeners {

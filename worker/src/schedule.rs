@@ -9,11 +9,12 @@ use queue::{
 use tokio_util::sync::CancellationToken;
 
 /// Name, interval in seconds, task.
-const TABLE: [(&str, u64, Task); 4] = [
+const TABLE: [(&str, u64, Task); 5] = [
     ("expired_events", 10, Task::ExpiredEvents),
     ("dead_connections", 5, Task::DeadConnections),
     ("rate_limit_keys", 600, Task::RateLimitKeys),
     ("dead_consumers", 60, Task::DeadConsumers),
+    ("member_list", 60, Task::MemberList),
 ];
 
 /// Enqueues each when it is due, unless another worker has, until `stop`.

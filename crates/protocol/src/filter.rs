@@ -37,10 +37,16 @@ pub struct TagFilter {
 impl Filter {
     /// Whether an event meets every condition. `limit` is none, `search` is the worker's.
     pub fn matches(&self, event: &Event) -> bool {
+        self.matches_for(event, None)
+    }
+
+    /// The same of an event that was signed for another key (NIP-26): it has two authors.
+    pub fn matches_for(&self, event: &Event, delegator: Option<PublicKey>) -> bool {
         self.since.is_none_or(|since| event.created_at >= since)
             && self.until.is_none_or(|until| event.created_at <= until)
             && holds(self.kinds.as_deref(), &event.kind.0)
-            && holds(self.authors.as_deref(), &event.pubkey)
+            && (holds(self.authors.as_deref(), &event.pubkey)
+                || delegator.is_some_and(|key| holds(self.authors.as_deref(), &key)))
             && holds(self.ids.as_deref(), &event.id)
             && self.tags.iter().all(|tag| tag.matches(event))
     }

@@ -27,6 +27,18 @@ impl Kind {
     pub const METADATA: Self = Self(0);
     /// Deletion request ([NIP-09](https://nips.nostr.com/9)).
     pub const DELETION: Self = Self(5);
+    /// A member was added; signed by the relay ([NIP-43](https://nips.nostr.com/43)).
+    pub const MEMBER_ADDED: Self = Self(8000);
+    /// A member was removed; signed by the relay.
+    pub const MEMBER_REMOVED: Self = Self(8001);
+    /// The members of a relay, replaceable; signed by it.
+    pub const MEMBERS: Self = Self(13534);
+    /// A request to become a member, with an invitation code.
+    pub const JOIN: Self = Self(28934);
+    /// An invitation code, made by the relay for whoever asks for this kind.
+    pub const INVITATION: Self = Self(28935);
+    /// A request not to be a member any more.
+    pub const LEAVE: Self = Self(28936);
     /// Client authentication ([NIP-42](https://nips.nostr.com/42)): never stored or broadcast.
     pub const AUTHENTICATION: Self = Self(22242);
 

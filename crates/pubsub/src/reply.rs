@@ -43,6 +43,17 @@ pub enum Reply {
         /// A reason with its prefix.
         reason: String,
     },
+    /// A member came or went: what its connection may do from now on.
+    Level {
+        /// Who joined or left.
+        connection: ConnectionId,
+        /// The request.
+        event: EventId,
+        /// The key, which has been proven by an AUTH before.
+        pubkey: PublicKey,
+        /// The highest level of all its keys.
+        level: AuthLevel,
+    },
     /// To an AUTH.
     Authorized {
         /// Who proved a key.
@@ -63,6 +74,7 @@ impl Reply {
             Self::Ok { connection, .. }
             | Self::Count { connection, .. }
             | Self::Closed { connection, .. }
+            | Self::Level { connection, .. }
             | Self::Authorized { connection, .. } => *connection,
         }
     }

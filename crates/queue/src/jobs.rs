@@ -215,6 +215,8 @@ pub enum Task {
     RateLimitKeys,
     /// Remove queue consumers of killed workers.
     DeadConsumers,
+    /// Publish the list of members (NIP-43) if it has changed.
+    MemberList,
     /// Publish once more what one relay-ws process may have missed: it lost its pub/sub connection.
     CatchUp {
         /// Its 8 hex characters.

@@ -20,6 +20,8 @@ pub(crate) struct Batch<'e> {
     pub tags: Vec<i64>,
     /// Where the tag keys of each event end.
     pub tag_ends: Vec<i32>,
+    /// The numbers of those whom events were signed for (NIP-26); empty when there is none.
+    pub delegators: Vec<Option<i32>>,
     pub targets: Targets<'e>,
 }
 

@@ -12,7 +12,9 @@ impl Store {
     pub async fn count(&self, filters: &[Filter], now: u64) -> Result<u64, StoreError> {
         let mut wanted = Vec::with_capacity(filters.len());
         for filter in filters {
-            if let Some(one) = self.wanted(filter).await? {
+            let own = self.wanted(filter).await?;
+            let delegated = own.as_ref().and_then(|own| self.as_delegators(own));
+            for one in own.into_iter().chain(delegated) {
                 let driver = match filter.ids {
                     Some(_) => None,
                     None => Some(self.plan(&one, now).await?.driver),

@@ -13,6 +13,7 @@ mod expired;
 mod filter_sql;
 mod keys;
 mod known;
+mod membership;
 mod operators;
 mod plan;
 mod query;
@@ -36,6 +37,7 @@ pub use error::StoreError;
 pub use operators::{
     Account, AuditEntry, Credentials, NewAuditEntry, NewOperator, NewSession, Session, SessionOperator,
 };
+pub use membership::{Invite, Joined, ListTurn};
 pub use query::{Found, StoredEvent};
 pub use save::{SaveOutcome, Saved};
 pub use window::WindowStats;
@@ -65,6 +67,8 @@ pub struct Store {
     /// For everything else.
     writes: PgPool,
     authors: Arc<AuthorIds>,
+    /// Whether events are found by those whom they were signed for (NIP-26).
+    delegation: bool,
     /// The newest events, if they are kept in memory.
     window: Option<Arc<Window>>,
 }
@@ -114,8 +118,17 @@ impl Store {
             counts,
             writes,
             authors: Arc::default(),
+            delegation: false,
             window: None,
         })
+    }
+
+    /// Whether events with a delegation tag (NIP-26) are found by the delegator as well, who may delete them, too. Whoever saves
+    /// them has checked the tag. Before [`Self::with_window`].
+    #[must_use]
+    pub fn with_delegation(mut self, is_on: bool) -> Self {
+        self.delegation = is_on;
+        self
     }
 
     /// Keeps the newest events in memory, up to so many bytes (0: none), and answers from there what lies in them. Loads in the
@@ -123,7 +136,7 @@ impl Store {
     #[must_use]
     pub fn with_window(mut self, bytes: usize) -> Self {
         if bytes > 0 {
-            let window = Arc::new(Window::new(self.reads.clone(), bytes));
+            let window = Arc::new(Window::new(self.reads.clone(), bytes, self.delegation));
             tokio::spawn(Window::keep(Arc::downgrade(&window)));
             self.window = Some(window);
         }

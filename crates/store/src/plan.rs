@@ -28,8 +28,15 @@ const WINDOWS: [u64; 4] = [86_400, 8 * 86_400, 64 * 86_400, 512 * 86_400];
 impl Store {
     /// A filter with one condition has one way. With several the rarest drives, which only the index can tell.
     pub(crate) async fn plan(&self, wanted: &Wanted<'_>, now: u64) -> Result<Plan, StoreError> {
-        let candidates = candidates(wanted.filter);
         let whole = vec![wanted.since()];
+        if wanted.as_delegators {
+            // Such events are few, whatever else the filter says.
+            return Ok(Plan {
+                driver: Driver::Delegators,
+                since: whole,
+            });
+        }
+        let candidates = candidates(wanted.filter);
         let [first, _, ..] = candidates[..] else {
             return Ok(Plan {
                 driver: candidates[0],
@@ -95,6 +102,7 @@ mod tests {
                 &Wanted {
                     filter,
                     authors: None,
+                    as_delegators: false,
                 },
                 now,
             )

@@ -60,17 +60,31 @@ impl Store {
         let Some(wanted) = self.wanted(filter).await? else {
             return Ok(Found::nothing());
         };
+        match self.as_delegators(&wanted) {
+            None => self.query_as(&wanted, now).await,
+            Some(delegated) => {
+                let (own, theirs) = (
+                    self.query_as(&wanted, now).await?,
+                    self.query_as(&delegated, now).await?,
+                );
+                Ok(own.or(theirs, filter.limit.unwrap_or(0) as usize))
+            }
+        }
+    }
+
+    async fn query_as(&self, wanted: &Wanted<'_>, now: u64) -> Result<Found, StoreError> {
+        let filter = wanted.filter;
         let limit = filter.limit.unwrap_or(0) as usize;
         // One more than is sent tells whether there is more.
         if filter.ids.is_some() {
             let asked = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
-            let (_, events) = self.fetch(&by_id(&wanted, asked, signed(now)), filter).await?;
+            let (_, events) = self.fetch(&by_id(wanted, asked, signed(now)), filter).await?;
             return Ok(Found::cut(events, limit));
         }
-        let plan = self.plan(&wanted, now).await?;
+        let plan = self.plan(wanted, now).await?;
         let mut events = Vec::new();
         for since in plan.since {
-            events = self.newest(&wanted, plan.driver, since, now).await?;
+            events = self.newest(wanted, plan.driver, since, now).await?;
             if events.len() > limit {
                 break;
             }
@@ -136,7 +150,21 @@ impl Store {
             None => None,
         };
         let is_nobody = authors.as_ref().is_some_and(Vec::is_empty);
-        Ok((!is_nobody).then_some(Wanted { filter, authors }))
+        Ok((!is_nobody).then_some(Wanted {
+            filter,
+            authors,
+            as_delegators: false,
+        }))
+    }
+
+    /// The same filter by those whom events were signed for.
+    pub(crate) fn as_delegators<'f>(&self, wanted: &Wanted<'f>) -> Option<Wanted<'f>> {
+        let authors = wanted.authors.clone().filter(|_| self.delegation)?;
+        Some(Wanted {
+            filter: wanted.filter,
+            authors: Some(authors),
+            as_delegators: true,
+        })
     }
 }
 
@@ -145,6 +173,19 @@ impl Found {
         Self {
             events: Vec::new(),
             complete: true,
+        }
+    }
+
+    /// The newest of both, as many as the limit allows.
+    fn or(mut self, other: Self, limit: usize) -> Self {
+        self.events.extend(other.events);
+        self.events.sort_unstable_by_key(newest_first);
+        self.events.dedup_by_key(|event| event.id);
+        let complete = self.complete && other.complete;
+        let both = Self::cut(self.events, limit);
+        Self {
+            complete: both.complete && complete,
+            ..both
         }
     }
 

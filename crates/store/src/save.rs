@@ -52,12 +52,15 @@ impl Store {
     ) -> Result<Option<i64>, StoreError> {
         let pubkeys = round.events.iter().map(|(event, _)| event.event().pubkey);
         let authors = self.author_ids_or_new(&pubkeys.collect::<Vec<_>>()).await?;
-        let batch = Batch::new(&round.events, authors);
+        let mut batch = Batch::new(&round.events, authors);
+        if self.delegation {
+            batch.delegators = self.delegators(round).await?;
+        }
         let targets = &batch.targets;
         // One statement: it is its own transaction, and is committed when it answers.
         let answer = sqlx::query!(
             r#"SELECT verdicts AS "verdicts!", last_seq
-            FROM ingest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"#,
+            FROM ingest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"#,
             &batch.ids as _,
             &batch.authors,
             &batch.kinds,
@@ -72,6 +75,7 @@ impl Store {
             &targets.authors,
             &targets.until as _,
             &targets.deletions as _,
+            &batch.delegators as _,
         )
         .fetch_one(&self.writes)
         .await
@@ -88,6 +92,22 @@ impl Store {
             });
         }
         Ok(answer.last_seq)
+    }
+}
+
+impl Store {
+    /// The numbers of those whom the events were signed for; nothing when it is none of them.
+    async fn delegators(&self, round: &Round<'_>) -> Result<Vec<Option<i32>>, StoreError> {
+        let delegators: Vec<_> = round.events.iter().map(|(event, _)| event.delegator()).collect();
+        let known: Vec<_> = delegators.iter().copied().flatten().collect();
+        if known.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut ids = self.author_ids_or_new(&known).await?.into_iter();
+        Ok(delegators
+            .iter()
+            .map(|key| key.and_then(|_| ids.next()))
+            .collect())
     }
 }
 

@@ -28,6 +28,10 @@ fn random_event(rng: &mut StdRng, number: usize, earlier: &[VerifiedEvent]) -> V
     for _ in 0..rng.random_range(0..4) {
         builder = builder.tag([*LETTERS.choose(rng).unwrap(), *VALUES.choose(rng).unwrap()]);
     }
+    if rng.random_bool(0.15) {
+        let delegator = Keys::of(PEOPLE.choose(rng).unwrap()).pubkey();
+        builder = builder.tag(["delegation", &delegator, "", "checked by whoever saves"]);
+    }
     if rng.random_bool(0.1) {
         builder = builder.tag(["expiration", &rng.random_range(NOW - 2..NOW + 3).to_string()]);
     }
@@ -90,23 +94,24 @@ fn random_filter(rng: &mut StdRng, events: &[VerifiedEvent]) -> Filter {
 }
 
 /// Whether a deletion request of the author's own is about this event (NIP-09).
-fn is_deleted(event: &VerifiedEvent, requests: &[&VerifiedEvent]) -> bool {
-    let own = requests.iter().filter(|request| request.pubkey == event.pubkey);
-    let mut targets = own.flat_map(|request| request.tags.indexed().map(|tag| (tag, request.created_at)));
-    targets.any(|((letter, value), until)| match letter {
-        b'e' => value == event.id().to_string() && event.kind.0 != 5,
-        b'a' => {
-            event
-                .address()
-                .is_some_and(|address| address.to_string() == value)
-                && event.created_at <= until
-        }
-        _ => false,
+/// Whom it was signed for may ask for it by its id (NIP-26).
+fn is_deleted(event: &VerifiedEvent, requests: &[&VerifiedEvent], delegation: bool) -> bool {
+    requests.iter().any(|request| {
+        let is_own = request.pubkey == event.pubkey;
+        let is_delegated = delegation && event.delegator() == Some(request.pubkey);
+        request.tags.indexed().any(|(letter, value)| match letter {
+            b'e' => (is_own || is_delegated) && value == event.id().to_string() && event.kind.0 != 5,
+            b'a' => {
+                let address = event.address().map(|address| address.to_string());
+                is_own && address.as_deref() == Some(value) && event.created_at <= request.created_at
+            }
+            _ => false,
+        })
     })
 }
 
 /// One version of each address, nothing expired, nothing deleted, newest first, lowest id first.
-fn dumb_store(events: &[VerifiedEvent]) -> Vec<&VerifiedEvent> {
+fn dumb_store(events: &[VerifiedEvent], delegation: bool) -> Vec<&VerifiedEvent> {
     let beaten = |event: &VerifiedEvent| {
         event.address().is_some_and(|address| {
             events.iter().any(|other| {
@@ -117,7 +122,7 @@ fn dumb_store(events: &[VerifiedEvent]) -> Vec<&VerifiedEvent> {
     };
     let mut kept: Vec<_> = events.iter().filter(|event| !beaten(event)).collect();
     let requests: Vec<_> = events.iter().filter(|event| event.kind.0 == 5).collect();
-    kept.retain(|event| !is_deleted(event, &requests));
+    kept.retain(|event| !is_deleted(event, &requests, delegation));
     kept.retain(|event| event.expiration().unwrap().is_none_or(|at| at > NOW));
     kept.sort_by_key(|event| (Reverse(event.created_at), event.id()));
     kept.dedup_by_key(|event| event.id());
@@ -133,10 +138,11 @@ enum Memory {
     Everything,
 }
 
-async fn store(database: &TestDatabase, memory: Memory) -> Store {
+async fn store(database: &TestDatabase, memory: Memory, delegation: bool) -> Store {
     let store = Store::connect(&database.url, 5, Duration::from_secs(10))
         .await
-        .unwrap();
+        .unwrap()
+        .with_delegation(delegation);
     match memory {
         Memory::Nothing => store,
         Memory::Some => store.with_window(70_000),
@@ -153,9 +159,15 @@ async fn loaded(store: Store, memory: Memory) -> Store {
 
 /// One store writes and another reads: what it keeps in memory it has from nobody but Postgres.
 async fn compare(seed: u64, memory: Memory) {
+    for delegation in [false, true] {
+        compare_with(seed, memory, delegation).await;
+    }
+}
+
+async fn compare_with(seed: u64, memory: Memory, delegation: bool) {
     let rng = &mut StdRng::seed_from_u64(seed);
     let database = TestDatabase::create().await;
-    let writer = store(&database, Memory::Nothing).await;
+    let writer = store(&database, Memory::Nothing, delegation).await;
     let mut reader = None;
     let mut events = Vec::new();
     for number in 0..400 {
@@ -168,14 +180,14 @@ async fn compare(seed: u64, memory: Memory) {
         let reader = match &mut reader {
             Some(reader) => reader,
             // It finds the first events stored, and follows those to come.
-            none => none.insert(loaded(store(&database, memory).await, memory).await),
+            none => none.insert(loaded(store(&database, memory, delegation).await, memory).await),
         };
-        let stored = dumb_store(&events[..saved]);
+        let stored = dumb_store(&events[..saved], delegation);
         for _ in 0..40 {
             let filters: Vec<Filter> = (0..rng.random_range(1..4))
                 .map(|_| random_filter(rng, &events))
                 .collect();
-            compare_answers(reader, &filters, &stored, seed).await;
+            compare_answers(reader, &filters, &stored, delegation, seed).await;
         }
     }
     let stats = reader.unwrap().window_stats();
@@ -186,14 +198,21 @@ async fn compare(seed: u64, memory: Memory) {
     }
 }
 
-async fn compare_answers(store: &Store, filters: &[Filter], stored: &[&VerifiedEvent], seed: u64) {
+async fn compare_answers(
+    store: &Store,
+    filters: &[Filter],
+    stored: &[&VerifiedEvent],
+    delegation: bool,
+    seed: u64,
+) {
+    let matches = |f: &Filter, e: &VerifiedEvent| f.matches_for(e, e.delegator().filter(|_| delegation));
     let found = store.query(filters, NOW).await.unwrap();
     let mut expected: Vec<_> = filters
         .iter()
         .flat_map(|f| {
             stored
                 .iter()
-                .filter(|e| f.matches(e))
+                .filter(|e| matches(f, e))
                 .take(f.limit.unwrap() as usize)
         })
         .collect();
@@ -216,7 +235,7 @@ async fn compare_answers(store: &Store, filters: &[Filter], stored: &[&VerifiedE
     );
     let all = stored
         .iter()
-        .filter(|event| filters.iter().any(|filter| filter.matches(event)))
+        .filter(|event| filters.iter().any(|filter| matches(filter, event)))
         .count();
     assert_eq!(
         store.count(filters, NOW).await.unwrap(),
@@ -226,7 +245,7 @@ async fn compare_answers(store: &Store, filters: &[Filter], stored: &[&VerifiedE
     );
     let cut = filters
         .iter()
-        .any(|f| stored.iter().filter(|e| f.matches(e)).count() > f.limit.unwrap() as usize);
+        .any(|f| stored.iter().filter(|e| matches(f, e)).count() > f.limit.unwrap() as usize);
     assert_eq!(found.complete, !cut, "{}", json!(filters));
 }
 

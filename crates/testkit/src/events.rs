@@ -24,6 +24,12 @@ impl Keys {
         hex(&self.0.x_only_public_key().0.serialize())
     }
 
+    /// A token that lets somebody sign for these keys under conditions (NIP-26).
+    pub fn delegate(&self, to: &str, conditions: &str) -> String {
+        let text = format!("nostr:delegation:{}:{conditions}", Self::of(to).pubkey());
+        self.sign(&Sha256::digest(text).into())
+    }
+
     fn sign(&self, id: &[u8; 32]) -> String {
         hex(SECP256K1.sign_schnorr_no_aux_rand(id, &self.0).as_byte_array())
     }

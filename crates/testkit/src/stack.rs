@@ -203,6 +203,17 @@ impl Process {
         }
     }
 
+    /// The same binary with the same settings, for a command of its own.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .env_clear()
+            .envs(&self.environment)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
     /// Waits until it can do its work.
     pub async fn ready(&mut self) {
         let deadline = Instant::now() + PATIENCE;

@@ -48,7 +48,7 @@ impl Cx<'_> {
                 "kind 22242 belongs in an AUTH message",
             ));
         }
-        self.is_authorized(self.relay.config.auth.min_level_event)?;
+        self.is_authorized(self.relay.config.min_level_of(event.kind.0))?;
         self.relay.intake.refusal(Queue::Event).map_or(Ok(()), Err)
     }
 }

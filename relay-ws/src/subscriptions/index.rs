@@ -81,13 +81,13 @@ impl LiveIndex {
         }
     }
 
-    /// The subscriptions that want an event, each once.
-    pub fn matching(&self, event: &Event) -> Vec<Arc<Subscription>> {
+    /// The subscriptions that want an event, each once. Whom it was signed for (NIP-26) counts as its author, too.
+    pub fn matching(&self, event: &Event, delegator: Option<PublicKey>) -> Vec<Arc<Subscription>> {
         let number = 1 + self.events.fetch_add(1, Ordering::Relaxed);
         let index = self.index.lock();
         let mut found = Vec::new();
-        index.each_candidate(event, |subscription, filter| {
-            if filter.matches(event) && subscription.found(number) {
+        index.each_candidate(event, delegator, |subscription, filter| {
+            if filter.matches_for(event, delegator) && subscription.found(number) {
                 found.push(Arc::clone(subscription));
             }
         });
@@ -134,7 +134,12 @@ impl Index {
         }
     }
 
-    fn each_candidate(&self, event: &Event, mut test: impl FnMut(&Arc<Subscription>, &Filter)) {
+    fn each_candidate(
+        &self,
+        event: &Event,
+        delegator: Option<PublicKey>,
+        mut test: impl FnMut(&Arc<Subscription>, &Filter),
+    ) {
         let fields = [
             Hook::Id(event.id),
             Hook::Author(event.pubkey),
@@ -147,6 +152,7 @@ impl Index {
             .map(|(letter, value)| Hook::Tag(self.tag_key(letter, value)));
         for place in fields
             .into_iter()
+            .chain(delegator.map(Hook::Author))
             .chain(tags)
             .filter_map(|hook| self.places.get(&hook))
             .flatten()

@@ -56,12 +56,8 @@ pub async fn import(delivery: Delivery<Import>, cx: Data<Context>) -> Result<(),
 struct Unfinished;
 
 fn is_welcome(event: &VerifiedEvent, now: u64, cx: &Context) -> bool {
-    let case = Case {
-        event: event.event(),
-        client: None,
-        now,
-    };
-    let refused = match policy::check(&case, &cx.config.policy, &cx.config.auth) {
+    let case = Case::of(event, None, now);
+    let refused = match policy::check(&case, &cx.config) {
         Err(reason) => reason.prefix.as_str(),
         // Its time has passed: those who listened then have heard it elsewhere.
         Ok(()) if event.kind.class() == KindClass::Ephemeral => "ephemeral",

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use crate::{
     context::Context,
+    membership,
     metrics::{self, Removed},
 };
 
@@ -57,6 +58,7 @@ pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> 
             metrics::removed(Removed::DeadConsumers, removed);
             Ok(())
         }
+        Task::MemberList => member_list(&cx).await,
         Task::CatchUp { process, after } => catch_up(&process, after, &cx).await,
     }
 }
@@ -75,6 +77,15 @@ async fn expired_events(cx: &Context) -> Result<(), JobError> {
         }
     }
     forget_removals(cx).await
+}
+
+/// Members may come and go without us: an operator, or a job that died after it had let somebody in.
+async fn member_list(cx: &Context) -> Result<(), JobError> {
+    if cx.membership.is_some() {
+        cx.store.forget_invites().await.map_err(JobError::retry)?;
+        membership::publish_list(cx).await.map_err(JobError::retry)?;
+    }
+    Ok(())
 }
 
 /// What was removed so long ago that no worker has it in memory.

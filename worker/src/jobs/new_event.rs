@@ -15,7 +15,7 @@ use tracing::{debug, error, warn};
 use crate::{
     batcher::SaveFailed,
     context::{Context, ok},
-    metrics,
+    membership, metrics,
     policy::{self, Case},
     write_policy::{Suspect, Verdict, WritePolicy},
 };
@@ -57,6 +57,10 @@ pub async fn new_event(delivery: Delivery<NewEvents>, cx: Data<Context>) -> Resu
     if let Some(write_policy) = &cx.write_policy {
         candidates = judge(candidates, write_policy, &cx, &mut answers).await;
     }
+    let (requests, candidates): (Vec<_>, Vec<_>) = candidates
+        .into_iter()
+        .partition(|candidate| membership::is_request(candidate.event.kind));
+    let decided = decide(requests, is_last, &cx, &mut answers).await;
     let sent = candidates
         .into_iter()
         .map(|candidate| (candidate.sender, candidate.event));
@@ -66,7 +70,7 @@ pub async fn new_event(delivery: Delivery<NewEvents>, cx: Data<Context>) -> Resu
     let saved = save(storable, attempt > 1, is_last, &cx, &mut answers).await;
     // What has been answered stays answered: on the next run relay-ws owes it no more, and drops it.
     answers.send(attempt, &cx).await?;
-    published.and(saved).map_err(JobError::retry)
+    published.and(saved).and(decided).map_err(JobError::retry)
 }
 
 /// Refuses what the rules refuse.
@@ -78,12 +82,8 @@ fn sort_out(job: NewEvents, cx: &Context, answers: &mut Answers) -> Vec<Candidat
             metrics::event("unreadable");
             continue;
         };
-        let case = Case {
-            event: event.event(),
-            client: Some(&client),
-            now: cx.clock.now(),
-        };
-        match policy::check(&case, &cx.config.policy, &cx.config.auth) {
+        let case = Case::of(&event, Some(&client), cx.clock.now());
+        match policy::check(&case, &cx.config) {
             Err(reason) => {
                 metrics::event(reason.prefix.as_str());
                 answers.add(ok(sender, event.id(), false, reason.to_string()));
@@ -133,6 +133,48 @@ async fn judge(
         }
     }
     welcome
+}
+
+/// Lets members in and out (NIP-43).
+async fn decide(
+    requests: Vec<Candidate>,
+    is_last: bool,
+    cx: &Context,
+    answers: &mut Answers,
+) -> Result<(), Unfinished> {
+    let mut result = Ok(());
+    for Candidate {
+        sender,
+        client,
+        event,
+        ..
+    } in requests
+    {
+        let (id, pubkey) = (event.id(), event.pubkey);
+        match membership::answer(&event, &client, cx).await {
+            Ok(decided) => {
+                metrics::event("request");
+                // First, so that who is told welcome is.
+                if let Some(level) = decided.level {
+                    answers.add(Reply::Level {
+                        connection: sender,
+                        event: id,
+                        pubkey,
+                        level,
+                    });
+                }
+                answers.add(ok(sender, id, decided.accepted, decided.message));
+            }
+            Err(error) => {
+                warn!(%error, "a request of NIP-43 could not be decided");
+                result = Err(Unfinished::Save);
+                if is_last {
+                    answers.add(ok(sender, id, false, "error: try again later"));
+                }
+            }
+        }
+    }
+    result
 }
 
 /// What relay-ws never writes is left out: it must not take the other events of the job with it.

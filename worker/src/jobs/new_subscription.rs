@@ -1,16 +1,16 @@
 //! REQ: the stored events, in pages. Running twice sends the same again; relay-ws drops what it has sent.
 
 use apalis::prelude::Data;
-use protocol::Hint;
+use protocol::{Filter, Hint, Kind, Reason};
 use pubsub::{ConnectionId, PageHeader, PageWriter, Reply};
 use queue::{Delivery, JobError, jobs::NewSubscription};
-use store::{Found, StoreError};
+use store::{Found, StoreError, StoredEvent};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::{
     context::{Context, connection, was_heard},
-    metrics, policy,
+    membership, metrics, policy,
 };
 
 /// Handles a job of `nostr:req`.
@@ -28,13 +28,39 @@ pub async fn new_subscription(
     if let Err(reason) = policy::min_level(&job.client, cx.config.auth.min_level_req) {
         return close(asking, &delivery, reason.to_string(), &cx).await;
     }
+    if let Err(reason) = may_invite(job, &cx) {
+        return close(asking, &delivery, reason.to_string(), &cx).await;
+    }
     let began = Instant::now();
-    let found = cx.store.query(&job.filters, cx.clock.now()).await;
+    let found = find(job, &cx).await;
     metrics::query(began.elapsed());
     match found {
         Ok(found) => send(asking, &delivery, &found, &cx).await,
         Err(error) => refuse(asking, &delivery, error, &cx).await,
     }
+}
+
+/// Who asks for nothing but an invitation (NIP-43) is told that he gets none.
+fn may_invite(job: &NewSubscription, cx: &Context) -> Result<(), Reason> {
+    let asks_for_nothing_else = |filter: &Filter| filter.kinds.as_deref() == Some(&[Kind::INVITATION.0][..]);
+    if cx.membership.is_some() && job.filters.iter().all(asks_for_nothing_else) {
+        return policy::min_level(&job.client, cx.config.membership.invite_level);
+    }
+    Ok(())
+}
+
+/// What is stored, and an invitation that is made for the occasion.
+async fn find(job: &NewSubscription, cx: &Context) -> Result<Found, StoreError> {
+    let mut found = cx.store.query(&job.filters, cx.clock.now()).await?;
+    if let Some(event) = membership::invitation(&job.filters, &job.client, cx).await? {
+        let invitation = StoredEvent {
+            id: event.id(),
+            created_at: event.created_at,
+            json: event.into_json().into(),
+        };
+        found.events.insert(0, invitation);
+    }
+    Ok(found)
 }
 
 /// Sends what fits, newest first; a client that wants the rest asks for it with `until`.

@@ -1,38 +1,82 @@
-//! Authors that may not write here.
+//! Authors that may write here, and those that may not.
 
-use protocol::{Prefix, Reason};
+use protocol::{Prefix, PublicKey, Reason};
 use runtime::config::Policy;
 
 use super::Case;
 
 pub(super) fn check(case: &Case<'_>, policy: &Policy) -> Result<(), Reason> {
-    if policy.denied_pubkeys.is_empty() {
+    if policy.denied_pubkeys.is_empty() && policy.allowed_pubkeys.is_empty() {
         return Ok(());
     }
-    let author = case.event.pubkey.to_string();
-    if policy.denied_pubkeys.contains(&author) {
+    // Who may not write may not let others write for him.
+    let delegator = policy.delegation.then(|| case.event.delegator()).flatten();
+    let is_denied = |key: &PublicKey| policy.denied_pubkeys.contains(&key.to_string());
+    if is_denied(&case.event.pubkey) || delegator.as_ref().is_some_and(is_denied) {
         return Err(Reason::new(Prefix::Blocked, "this author may not write here"));
     }
-    Ok(())
+    if policy.allowed_pubkeys.is_empty() || case.rule(policy).is_some_and(|rule| rule.open) {
+        return Ok(());
+    }
+    // Who is welcome may publish for others: wallets and helpers sign with keys of their own.
+    let keys = case.client.map_or(&[][..], |client| &client.pubkeys[..]);
+    let is_welcome = |key: &PublicKey| policy.allowed_pubkeys.contains(&key.to_string());
+    if is_welcome(&case.event.pubkey) || keys.iter().any(is_welcome) {
+        return Ok(());
+    }
+    Err(Reason::new(
+        Prefix::Restricted,
+        "this relay is for certain authors only",
+    ))
 }
 
 #[cfg(test)]
 mod tests {
-    use testkit::{Keys, note};
+    use protocol::AuthLevel;
+    use runtime::config::KindRule;
+    use testkit::{Keys, event};
 
     use super::*;
-    use crate::policy::tests::{ask, policy};
+    use crate::policy::tests::{ask_for, client, policy};
 
     #[test]
     fn cases() {
-        let policy = Policy {
-            denied_pubkeys: vec![Keys::of("mallory").pubkey()],
-            ..policy()
-        };
-        assert_eq!(
-            ask(check, &note("").by("mallory"), &policy, 0),
-            Some(Prefix::Blocked)
-        );
-        assert_eq!(ask(check, &note("").by("alice"), &policy, 0), None);
+        let keys = |names: &[&str]| names.iter().map(|name| Keys::of(name).pubkey()).collect();
+        let (blocked, restricted) = (Some(Prefix::Blocked), Some(Prefix::Restricted));
+        for (allowed, denied, author, proven, kind, expected) in [
+            (&[][..], &[][..], "alice", &[][..], 1, None),
+            (&[], &["mallory"], "alice", &[], 1, None),
+            (&[], &["mallory"], "mallory", &[], 1, blocked),
+            (&["alice"], &[], "alice", &[], 1, None),
+            (&["alice"], &[], "bob", &[], 1, restricted),
+            (&["alice"], &[], "bob", &["bob"], 1, restricted),
+            (&["alice"], &[], "bob", &["bob", "alice"], 1, None),
+            (&["alice"], &["alice"], "alice", &["alice"], 1, blocked),
+            (&["alice"], &["mallory"], "mallory", &["alice"], 1, blocked),
+            (&["alice"], &["mallory"], "bob", &[], 10_002, None),
+            (&["alice"], &["mallory"], "mallory", &[], 10_002, blocked),
+        ] {
+            let policy = Policy {
+                allowed_pubkeys: keys(allowed),
+                denied_pubkeys: keys(denied),
+                kinds: vec![KindRule {
+                    kinds: vec![10_002],
+                    open: true,
+                    ..KindRule::default()
+                }],
+                ..policy()
+            };
+            assert_eq!(
+                ask_for(
+                    check,
+                    &event(kind).by(author),
+                    &policy,
+                    0,
+                    &client(AuthLevel::Key, proven)
+                ),
+                expected,
+                "{allowed:?} {denied:?} {author} {proven:?} {kind}"
+            );
+        }
     }
 }

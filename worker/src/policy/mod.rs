@@ -3,44 +3,69 @@
 
 mod authors;
 mod created_at;
+mod delegation;
 mod expiration;
 mod kinds;
+mod mentions;
 mod protected;
+mod size;
 mod work;
 
-use protocol::{AuthLevel, Event, Prefix, Reason};
+use protocol::{AuthLevel, Event, Prefix, Reason, VerifiedEvent};
 use queue::jobs::Client;
-use runtime::config::{Auth, Policy};
+use runtime::config::{Config, KindRule, Policy};
 
 /// What a rule looks at.
 pub struct Case<'a> {
     /// The event.
     pub event: &'a Event,
+    /// Bytes of its JSON.
+    pub bytes: usize,
     /// Who sends it; `None` for an import, which nobody sends.
     pub client: Option<&'a Client>,
     /// Unix seconds.
     pub now: u64,
 }
 
+impl<'a> Case<'a> {
+    /// Of a checked event.
+    pub fn of(event: &'a VerifiedEvent, client: Option<&'a Client>, now: u64) -> Self {
+        Self {
+            event: event.event(),
+            bytes: event.json().len(),
+            client,
+            now,
+        }
+    }
+
+    /// What is said of its kind, if anything.
+    fn rule<'p>(&self, policy: &'p Policy) -> Option<&'p KindRule> {
+        policy.rule(self.event.kind.0)
+    }
+}
+
 /// A rule: the reason to refuse, or nothing.
 type Rule = fn(&Case<'_>, &Policy) -> Result<(), Reason>;
 
 /// In the order of their cost.
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 9] = [
     kinds::check,
     created_at::check,
+    size::check,
     work::check,
     expiration::check,
+    mentions::check,
     authors::check,
     protected::check,
+    delegation::check,
 ];
 
 /// Asks every rule.
-pub fn check(case: &Case<'_>, policy: &Policy, auth: &Auth) -> Result<(), Reason> {
+pub fn check(case: &Case<'_>, config: &Config) -> Result<(), Reason> {
     if let Some(client) = case.client {
-        min_level(client, auth.min_level_event)?;
+        min_level(client, config.min_level_of(case.event.kind.0))?;
     }
-    RULES.iter().try_for_each(|rule| rule(case, policy))
+    RULES.iter().try_for_each(|rule| rule(case, &config.policy))
 }
 
 /// Whether a connection may do what needs this auth level.
@@ -57,8 +82,6 @@ pub fn min_level(client: &Client, min: u8) -> Result<(), Reason> {
 
 #[cfg(test)]
 mod tests {
-    use protocol::PublicKey;
-
     use super::*;
 
     /// The defaults.
@@ -73,21 +96,54 @@ mod tests {
         policy: &Policy,
         now: u64,
     ) -> Option<Prefix> {
+        ask_for(rule, event, policy, now, &Client::default())
+    }
+
+    /// The same of a certain client.
+    pub(super) fn ask_for(
+        rule: Rule,
+        event: &testkit::EventBuilder,
+        policy: &Policy,
+        now: u64,
+        client: &Client,
+    ) -> Option<Prefix> {
         let event = event.verified();
-        let case = Case {
-            event: event.event(),
-            client: Some(&Client::default()),
-            now,
+        rule(&Case::of(&event, Some(client), now), policy)
+            .err()
+            .map(|reason| reason.prefix)
+    }
+
+    /// Somebody who has proven these keys.
+    pub(super) fn client(level: AuthLevel, names: &[&str]) -> Client {
+        let key = |name: &&str| testkit::Keys::of(name).pubkey().parse().unwrap();
+        Client {
+            pubkeys: names.iter().map(key).collect(),
+            level,
+        }
+    }
+
+    #[test]
+    fn a_kind_may_ask_for_a_level_of_its_own() {
+        let file = "[auth]\nmin_level_event = 1\n[[policy.kinds]]\nkinds = [4]\nmin_level = 2\n\
+                    [[policy.kinds]]\nkinds = [10002]\nmin_level = 0\n";
+        let config = Config::from_sources(Some(file), []).unwrap();
+        let ask = |kind, client: &Client| {
+            let event = testkit::event(kind).at(1).verified();
+            check(&Case::of(&event, Some(client), 1), &config)
+                .err()
+                .map(|reason| reason.prefix)
         };
-        rule(&case, policy).err().map(|reason| reason.prefix)
+        let (stranger, key) = (Client::default(), client(AuthLevel::Key, &["alice"]));
+        assert_eq!(ask(1, &stranger), Some(Prefix::AuthRequired));
+        assert_eq!(ask(1, &key), None);
+        assert_eq!(ask(4, &key), Some(Prefix::Restricted));
+        assert_eq!(ask(4, &client(AuthLevel::Registered, &["alice"])), None);
+        assert_eq!(ask(10_002, &stranger), None);
     }
 
     #[test]
     fn levels_are_asked_for_by_their_name() {
-        let client = |level| Client {
-            pubkeys: vec![PublicKey::from_bytes([1; 32])],
-            level,
-        };
+        let client = |level| client(level, &["alice"]);
         let prefix = |client: &Client, min| min_level(client, min).err().map(|reason| reason.prefix);
         assert_eq!(prefix(&Client::default(), 0), None);
         assert_eq!(prefix(&Client::default(), 1), Some(Prefix::AuthRequired));

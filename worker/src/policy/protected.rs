@@ -40,30 +40,20 @@ fn embeds_protected(content: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use queue::jobs::Client;
-    use testkit::{EventBuilder, Keys, event, note};
+    use protocol::AuthLevel;
+    use testkit::{EventBuilder, event, note};
 
     use super::*;
-    use crate::policy::tests::policy;
+    use crate::policy::tests::{ask_for, client, policy};
 
     fn ask(event: &EventBuilder, authenticated: &[&str]) -> Option<Prefix> {
-        let pubkeys = authenticated
-            .iter()
-            .map(|name| Keys::of(name).pubkey().parse().unwrap())
-            .collect();
-        let (event, client) = (
-            event.verified(),
-            Client {
-                pubkeys,
-                ..Client::default()
-            },
-        );
-        let case = Case {
-            event: event.event(),
-            client: Some(&client),
-            now: 0,
-        };
-        check(&case, &policy()).err().map(|reason| reason.prefix)
+        ask_for(
+            check,
+            event,
+            &policy(),
+            0,
+            &client(AuthLevel::Anonymous, authenticated),
+        )
     }
 
     #[test]

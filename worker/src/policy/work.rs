@@ -6,8 +6,10 @@ use runtime::config::Policy;
 use super::Case;
 
 pub(super) fn check(case: &Case<'_>, policy: &Policy) -> Result<(), Reason> {
-    let wanted = policy.min_pow_difficulty;
-    if wanted == 0 {
+    let of_kind = case.rule(policy).and_then(|rule| rule.min_pow_difficulty);
+    let wanted = of_kind.unwrap_or(policy.min_pow_difficulty);
+    let level = case.client.map_or(0, |client| u8::from(client.level));
+    if wanted == 0 || level >= policy.pow_exempt_level {
         return Ok(());
     }
     let refuse = |found: u32| {
@@ -20,9 +22,13 @@ pub(super) fn check(case: &Case<'_>, policy: &Policy) -> Result<(), Reason> {
     if found < wanted {
         return refuse(found);
     }
-    // Who aimed lower and was lucky has not done the work; who committed to no target is given the benefit.
+    // Who aimed lower and was lucky has not done the work.
     match committed_target(case.event) {
         Some(target) if target < wanted => refuse(target),
+        None if policy.pow_needs_target => Err(Reason::new(
+            Prefix::Pow,
+            format!("the nonce tag does not commit to a difficulty of {wanted}"),
+        )),
         _ => Ok(()),
     }
 }
@@ -51,14 +57,20 @@ fn committed_target(event: &Event) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use testkit::{EventBuilder, note};
+    use protocol::AuthLevel;
+    use runtime::config::KindRule;
+    use testkit::{EventBuilder, event, note};
 
     use super::*;
-    use crate::policy::tests::{ask, policy};
+    use crate::policy::tests::{ask, ask_for, client, policy};
 
     fn mined(bits: u32, target: &str) -> EventBuilder {
+        mined_of(1, bits, target)
+    }
+
+    fn mined_of(kind: u16, bits: u32, target: &str) -> EventBuilder {
         (0_u32..)
-            .map(|nonce| note("").at(1).tag(["nonce", &nonce.to_string(), target]))
+            .map(|nonce| event(kind).at(1).tag(["nonce", &nonce.to_string(), target]))
             .find(|event| leading_zero_bits(&event.verified().id()) >= bits)
             .unwrap()
     }
@@ -87,5 +99,56 @@ mod tests {
             "aimed at 4 and was lucky"
         );
         assert_eq!(ask(check, &mined(6, "none"), &wanted(6), 1), None);
+        let strict = Policy {
+            pow_needs_target: true,
+            ..wanted(6)
+        };
+        assert_eq!(ask(check, &mined(6, "none"), &strict, 1), Some(Prefix::Pow));
+        assert_eq!(ask(check, &mined(6, "6"), &strict, 1), None);
+        assert_eq!(ask(check, &mined(6, "7"), &strict, 1), None);
+    }
+
+    #[test]
+    fn a_kind_may_ask_for_more_or_less() {
+        let policy = |of_kind| Policy {
+            min_pow_difficulty: 4,
+            kinds: vec![KindRule {
+                kinds: vec![7],
+                min_pow_difficulty: Some(of_kind),
+                ..KindRule::default()
+            }],
+            ..policy()
+        };
+        assert_eq!(ask(check, &mined_of(7, 4, "4"), &policy(8), 1), Some(Prefix::Pow));
+        assert_eq!(ask(check, &mined_of(7, 8, "8"), &policy(8), 1), None);
+        assert_eq!(
+            ask(check, &event(7).tag(["nonce", "0", "0"]), &policy(0), 1),
+            None
+        );
+        assert_eq!(ask(check, &mined(4, "4"), &policy(8), 1), None);
+    }
+
+    #[test]
+    fn work_may_be_asked_of_strangers_only() {
+        let policy = |exempt| Policy {
+            min_pow_difficulty: 200,
+            pow_exempt_level: exempt,
+            ..policy()
+        };
+        for (level, exempt, expected) in [
+            (AuthLevel::Anonymous, 1, Some(Prefix::Pow)),
+            (AuthLevel::Key, 1, None),
+            (AuthLevel::Key, 2, Some(Prefix::Pow)),
+            (AuthLevel::Registered, 2, None),
+            (AuthLevel::Trusted, 5, Some(Prefix::Pow)),
+            (AuthLevel::Anonymous, 0, None),
+        ] {
+            let client = client(level, &["alice"]);
+            assert_eq!(
+                ask_for(check, &note(""), &policy(exempt), 1, &client),
+                expected,
+                "{level:?} {exempt}"
+            );
+        }
     }
 }

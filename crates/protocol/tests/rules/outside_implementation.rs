@@ -14,7 +14,64 @@ fn parse(json: &str) -> Event {
     }
 }
 
+/// Every character up to U+00FF and those beyond that JSON libraries treat in their own ways, in the content and in each place of a
+/// tag: the id is the same, the bytes are the same.
+#[test]
+fn every_character_is_escaped_alike() {
+    let odd = "\u{2028}\u{2029}\u{d7ff}\u{e000}\u{feff}\u{fffd}\u{ffff}\u{10000}\u{10ffff}";
+    let keys = nostr::Keys::new(nostr::SecretKey::from_slice(&[7; 32]).unwrap());
+    for character in ('\0'..='\u{ff}').chain(odd.chars()) {
+        // Alone, doubled, before a letter that would make another escape of it, and behind a backslash.
+        for text in [
+            format!("{character}"),
+            format!("{character}{character}"),
+            format!("{character}n"),
+            format!("\\{character}"),
+        ] {
+            let tag = nostr::Tag::parse(["t", &text, &text]).unwrap();
+            let theirs = nostr::EventBuilder::text_note(&text)
+                .tag(tag)
+                .custom_created_at(nostr::Timestamp::from_secs(1))
+                .sign_with_keys(&keys)
+                .unwrap();
+            let ours = VerifiedEvent::verify(parse(&theirs.as_json())).unwrap();
+            assert_eq!(ours.json(), theirs.as_json(), "{text:?}");
+            assert_eq!(ours.content, text);
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn both_refuse_what_was_changed_after_it_was_signed(
+        event in arbitrary::event(),
+        part in 0..5_usize,
+        bit in 0..256_usize,
+    ) {
+        let mut forged = event.clone();
+        let flipped = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            let at = bit / 8 % bytes.len();
+            bytes[at] ^= 1 << (bit % 8);
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        match part {
+            0 => forged.id = flipped(event.id.as_bytes()).parse().unwrap(),
+            1 => forged.pubkey = flipped(event.pubkey.as_bytes()).parse().unwrap(),
+            2 => forged.sig = flipped(event.sig.as_bytes()).parse().unwrap(),
+            3 => forged.content.push('x'),
+            _ => forged.created_at ^= 1,
+        }
+        let json = serde_json::json!({
+            "id": forged.id, "pubkey": forged.pubkey, "created_at": forged.created_at, "kind": forged.kind,
+            "tags": forged.tags, "content": forged.content, "sig": forged.sig,
+        });
+        prop_assert!(VerifiedEvent::verify(forged).is_err());
+        // A key that is no point is refused there when it is read.
+        let theirs = nostr::Event::from_json(json.to_string());
+        prop_assert!(theirs.is_err() || theirs.is_ok_and(|event| event.verify().is_err()));
+    }
+
     #[test]
     fn it_verifies_what_we_canonicalize(event in arbitrary::event()) {
         let json = VerifiedEvent::verify(event).unwrap().into_json();

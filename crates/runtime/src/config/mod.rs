@@ -3,6 +3,7 @@
 //! `config.default.toml` holds every setting with its default and a sentence about it. A file of the operator and
 //! environment variables go over it; a key that the defaults do not have is an error, so a slip of the pen is found.
 
+mod policy;
 mod secret;
 mod sections;
 mod sources;
@@ -10,12 +11,16 @@ mod sources;
 use serde::Deserialize;
 use validator::Validate;
 
+pub use policy::{KindRule, Policy};
 pub use secret::Secret;
 pub use sections::{
-    Admin, Auth, Copies, Health, Limits, LogFormat, OnFailure, Plugins, Policy, Postgres, QueueLimits,
+    Admin, Auth, Copies, Health, Limits, LogFormat, Membership, OnFailure, Plugins, Postgres, QueueLimits,
     RateLimits, Redis, RelayInfo, Telemetry, Websocket, Worker, WritePolicy,
 };
 pub use sources::DEFAULTS;
+
+/// NIP-43: to join and to leave. Who asks for it is no member, or not authenticated.
+const REQUESTS_OF_STRANGERS: [u16; 2] = [28_934, 28_936];
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize, Validate)]
@@ -40,6 +45,8 @@ pub struct Config {
     pub worker: Worker,
     #[validate(nested)]
     pub policy: Policy,
+    #[validate(nested)]
+    pub membership: Membership,
     #[validate(nested)]
     pub write_policy: WritePolicy,
     #[validate(nested)]
@@ -71,12 +78,24 @@ pub enum ConfigError {
     /// A value of the wrong type.
     #[error("a setting has a wrong value: {0}")]
     Type(#[source] toml::de::Error),
+    /// A setting without another one that it needs.
+    #[error("{0} needs {1}")]
+    Needs(&'static str, &'static str),
     /// A value out of its range.
     #[error("a setting is out of range: {0}")]
     Range(#[from] validator::ValidationErrors),
 }
 
 impl Config {
+    /// The lowest auth level that may publish events of a kind.
+    pub fn min_level_of(&self, kind: u16) -> u8 {
+        if self.membership.enabled && REQUESTS_OF_STRANGERS.contains(&kind) {
+            return 0;
+        }
+        let rule = self.policy.rule(kind).and_then(|rule| rule.min_level);
+        rule.unwrap_or(self.auth.min_level_event)
+    }
+
     /// Defaults, then the file that `SWITCHYARD_CONFIG` names, then the environment.
     pub fn load() -> Result<Self, ConfigError> {
         let file = match std::env::var(sources::FILE) {
@@ -97,6 +116,9 @@ impl Config {
             .try_into()
             .map_err(ConfigError::Type)?;
         config.validate()?;
+        if config.membership.enabled && config.relay.secret_key.as_option().is_none() {
+            return Err(ConfigError::Needs("membership.enabled", "relay.secret_key"));
+        }
         Ok(config)
     }
 }
@@ -145,6 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn kinds_have_rules_of_their_own() {
+        let file = "[auth]\nmin_level_event = 2\n[[policy.kinds]]\nkinds = [10002]\nmin_level = 0\nopen = true\n\
+                    [[policy.kinds]]\nkinds = [1, 10002]\nmax_bytes = 9\n";
+        let config = Config::from_sources(Some(file), []).unwrap();
+        assert_eq!([1, 2, 10_002].map(|kind| config.min_level_of(kind)), [2, 2, 0]);
+        let rule = config.policy.rule(10_002).unwrap();
+        assert_eq!((rule.open, rule.max_bytes), (true, None), "the first one counts");
+        assert_eq!(config.policy.rule(1).unwrap().max_bytes, Some(9));
+        assert_eq!(config.policy.rule(2), None);
+        let config = with(&[("SWITCHYARD_POLICY__KINDS", "[{kinds = [4], min_level = 1}]")]).unwrap();
+        assert_eq!(config.min_level_of(4), 1);
+    }
+
+    #[test]
     fn slips_are_found() {
         for (name, value) in [
             ("SWITCHYARD_LIMITS__MAX_SUBSCRIPTION", "1"),
@@ -153,6 +189,12 @@ mod tests {
             ("SWITCHYARD_LIMITS__MAX_SUBSCRIPTIONS", "0"),
             ("SWITCHYARD_RELAY__PUBKEY", "abc"),
             ("SWITCHYARD_NONSENSE", "1"),
+            ("SWITCHYARD_MEMBERSHIP__ENABLED", "true"),
+            ("SWITCHYARD_POLICY__KINDS", "[{kinds = [4], max_byte = 1}]"),
+            ("SWITCHYARD_POLICY__KINDS", "[{kinds = [4], min_level = 5}]"),
+            ("SWITCHYARD_POLICY__KINDS", "[{max_bytes = 1}]"),
+            ("SWITCHYARD_POLICY__KINDS", "[{kinds = []}]"),
+            ("SWITCHYARD_POLICY__ALLOWED_PUBKEYS", r#"["abc"]"#),
         ] {
             assert!(with(&[(name, value)]).is_err(), "{name}={value}");
         }

@@ -144,15 +144,15 @@ section!(Worker {
     maintenance_batch: u32,
 });
 
-section!(Policy {
-    created_at_lower_limit: u64,
-    created_at_upper_limit: u64,
-    #[validate(range(max = 256))]
-    min_pow_difficulty: u32,
-    allowed_kinds: Vec<u16>,
-    denied_kinds: Vec<u16>,
-    #[validate(custom(function = all_keys))]
-    denied_pubkeys: Vec<String>,
+section!(Membership {
+    enabled: bool,
+    #[validate(range(max = 4))]
+    invite_level: u8,
+    #[validate(range(min = 1, max = 3650))]
+    invite_days: u32,
+    #[validate(range(min = 1, max = 10_000))]
+    max_open_invites: u32,
+    max_age_s: u64,
 });
 
 section!(WritePolicy {
@@ -287,20 +287,12 @@ fn empty_or_secret_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sec
     }
 }
 
-fn is_key(text: &str) -> bool {
+pub(super) fn is_key(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn empty_or_key(text: &str) -> Result<(), ValidationError> {
     if text.is_empty() || is_key(text) {
-        Ok(())
-    } else {
-        Err(ValidationError::new("64 lower-case hex characters"))
-    }
-}
-
-fn all_keys(keys: &[String]) -> Result<(), ValidationError> {
-    if keys.iter().all(|key| is_key(key)) {
         Ok(())
     } else {
         Err(ValidationError::new("64 lower-case hex characters"))

@@ -9,6 +9,8 @@ use crate::{batch::signed, keys::tag_key};
 pub(crate) struct Wanted<'f> {
     pub filter: &'f Filter,
     pub authors: Option<Vec<i32>>,
+    /// The authors are those whom events were signed for (NIP-26), not those who signed.
+    pub as_delegators: bool,
 }
 
 impl Wanted<'_> {

@@ -25,10 +25,16 @@ pub(super) fn conditions(wanted: &Wanted, args: &mut Args) -> String {
         conditions.push(format!("id = ANY ({ids})"));
     }
     conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
-    conditions.extend(
-        args.authors(wanted)
-            .map(|authors| format!("author = ANY ({authors})")),
-    );
+    conditions.extend(args.authors(wanted).map(|authors| {
+        if wanted.as_delegators {
+            // `event_delegators` has no column of this name: it is the event's.
+            format!(
+                "EXISTS (SELECT FROM event_delegators d WHERE d.event = seq AND d.author = ANY ({authors}))"
+            )
+        } else {
+            format!("author = ANY ({authors})")
+        }
+    }));
     for tag in &wanted.filter.tags {
         conditions.push(format!("tags && {}", args.tag(tag)));
     }

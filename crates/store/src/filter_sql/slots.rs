@@ -11,6 +11,8 @@ pub(crate) enum Driver {
     Tag(usize),
     /// `events_by_author`.
     Authors,
+    /// `event_delegators_by_author`.
+    Delegators,
     /// `events_by_kind`.
     Kinds,
     /// `events_by_time`.
@@ -43,7 +45,7 @@ impl Slots {
                 let slots = format!("SELECT NULL::int4 AS v, k AS kind FROM unnest({list}) k");
                 return Self::new(slots, kinds);
             }
-            Driver::Authors => {
+            Driver::Authors | Driver::Delegators => {
                 let authors = args.authors(wanted).unwrap_or_default();
                 (authors, wanted.authors.as_ref().map_or(0, Vec::len))
             }
@@ -104,13 +106,14 @@ fn common_kinds(driver: Driver, wanted: &Wanted, args: &mut Args) -> String {
 fn is_narrowed(driver: Driver, wanted: &Wanted) -> bool {
     match driver {
         Driver::Tag(_) => wanted.authors.is_some() || wanted.filter.tags.len() > 1,
-        Driver::Authors | Driver::Kinds | Driver::Time => !wanted.filter.tags.is_empty(),
+        Driver::Authors | Driver::Delegators | Driver::Kinds | Driver::Time => !wanted.filter.tags.is_empty(),
     }
 }
 
 /// Table, name of its sequence number, and the column of a slot's value.
 fn table(driver: Driver) -> (&'static str, &'static str, &'static str) {
     match driver {
+        Driver::Delegators => ("event_delegators", "event", "author"),
         Driver::Tag(_) => ("searchable_tags", "event", "tag"),
         Driver::Authors | Driver::Kinds | Driver::Time => ("events", "seq", "author"),
     }
@@ -144,7 +147,7 @@ impl Scan {
         match driver {
             Driver::Time => {}
             Driver::Kinds => conditions.push("x.kind = s.kind".to_owned()),
-            Driver::Authors | Driver::Tag(_) => {
+            Driver::Authors | Driver::Delegators | Driver::Tag(_) => {
                 conditions.push(format!("x.{value} = s.v AND x.kind = s.kind"));
             }
         }

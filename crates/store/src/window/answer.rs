@@ -33,7 +33,7 @@ impl Contents {
         }
         let is_covered = self.covers(filter);
         let lists = self.lists(filter, &test);
-        let enough = limit.saturating_add(1).min(at_most(filter));
+        let enough = limit.saturating_add(1).min(self.at_most(filter));
         if !is_covered && candidates(&lists) < enough {
             return None;
         }
@@ -67,7 +67,7 @@ impl Contents {
         if let Some(ids) = &filter.ids {
             return self.floor() == 0 || ids.iter().all(|id| self.with_id(id).is_some());
         }
-        let enough = (filter.limit.unwrap_or(0) as usize + 1).min(at_most(filter));
+        let enough = (filter.limit.unwrap_or(0) as usize + 1).min(self.at_most(filter));
         self.covers(filter) || candidates(&self.lists(filter, &Test::new(filter, now))) >= enough
     }
 
@@ -91,6 +91,17 @@ impl Contents {
             }
         }
         Some(events)
+    }
+
+    /// How many events there can be at most. Of those whom others sign for nobody knows.
+    fn at_most(&self, filter: &Filter) -> usize {
+        let is_replaceable = |kind: &u16| Kind(*kind).class() == KindClass::Replaceable;
+        match (&filter.authors, &filter.kinds) {
+            (Some(authors), Some(kinds)) if !self.delegation && kinds.iter().all(is_replaceable) => {
+                authors.len() * kinds.len()
+            }
+            _ => usize::MAX,
+        }
     }
 
     /// The lists of the rarest condition.
@@ -118,15 +129,6 @@ impl Contents {
 
 fn candidates(lists: &[&List]) -> usize {
     lists.iter().map(|list| list.len()).sum()
-}
-
-/// How many events there can be at most.
-fn at_most(filter: &Filter) -> usize {
-    let is_replaceable = |kind: &u16| Kind(*kind).class() == KindClass::Replaceable;
-    match (&filter.authors, &filter.kinds) {
-        (Some(authors), Some(kinds)) if kinds.iter().all(is_replaceable) => authors.len() * kinds.len(),
-        _ => usize::MAX,
-    }
 }
 
 /// Several lists as one, newest first, each event once.

@@ -24,6 +24,8 @@ pub(super) struct Contents {
     by_tag: AHashMap<i64, List>,
     bytes: usize,
     floor: u64,
+    /// Whether an author may have events that others signed.
+    pub delegation: bool,
 }
 
 impl Contents {
@@ -91,10 +93,12 @@ impl Contents {
         for key in &entry.tags {
             put(self.by_tag.entry(*key).or_default(), place);
         }
-        let of_author = self.by_author.entry(entry.author).or_default();
-        match of_author.iter_mut().find(|(kind, _)| *kind == entry.kind) {
-            Some((_, list)) => put(list, place),
-            None => of_author.push((entry.kind, List::from([place]))),
+        for author in entry.authors() {
+            let of_author = self.by_author.entry(author).or_default();
+            match of_author.iter_mut().find(|(kind, _)| *kind == entry.kind) {
+                Some((_, list)) => put(list, place),
+                None => of_author.push((entry.kind, List::from([place]))),
+            }
         }
         vacant.insert(entry);
     }
@@ -120,16 +124,21 @@ impl Contents {
                 }
             }
         }
-        if let Some(of_author) = self.by_author.get_mut(&entry.author) {
-            for (kind, list) in of_author.iter_mut() {
-                if *kind == entry.kind {
-                    take(list, place);
-                }
-            }
-            of_author.retain(|(_, list)| !list.is_empty());
-            if of_author.is_empty() {
-                self.by_author.remove(&entry.author);
-            }
+        for author in entry.authors() {
+            self.remove_of_author(&author, entry.kind, place);
+        }
+    }
+
+    fn remove_of_author(&mut self, author: &PublicKey, kind: u16, place: Place) {
+        let Some(of_author) = self.by_author.get_mut(author) else {
+            return;
+        };
+        for (_, list) in of_author.iter_mut().filter(|(of, _)| *of == kind) {
+            take(list, place);
+        }
+        of_author.retain(|(_, list)| !list.is_empty());
+        if of_author.is_empty() {
+            self.by_author.remove(author);
         }
     }
 

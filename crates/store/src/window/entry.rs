@@ -15,6 +15,8 @@ pub(super) struct Entry {
     pub seq: i64,
     pub id: EventId,
     pub author: PublicKey,
+    /// Whom it was signed for (NIP-26).
+    pub delegator: Option<PublicKey>,
     pub kind: u16,
     pub created_at: u64,
     pub expires_at: Option<u64>,
@@ -50,6 +52,12 @@ impl Entry {
     /// About what it takes in memory.
     pub fn bytes(&self) -> usize {
         self.json.len() + ENTRY_BYTES + self.tags.len() * TAG_BYTES
+    }
+
+    /// Who signed it, and whom for.
+    pub fn authors(&self) -> impl Iterator<Item = PublicKey> {
+        let delegator = self.delegator.filter(|delegator| *delegator != self.author);
+        std::iter::once(self.author).chain(delegator)
     }
 
     fn is_expired(&self, now: u64) -> bool {
@@ -91,10 +99,11 @@ impl<'f> Test<'f> {
                 .kinds
                 .as_ref()
                 .is_none_or(|kinds| kinds.binary_search(&entry.kind).is_ok())
-            && filter
-                .authors
-                .as_ref()
-                .is_none_or(|authors| authors.binary_search(&entry.author).is_ok())
+            && filter.authors.as_ref().is_none_or(|authors| {
+                entry
+                    .authors()
+                    .any(|author| authors.binary_search(&author).is_ok())
+            })
             && filter
                 .ids
                 .as_ref()

@@ -9,7 +9,7 @@ use std::{
 };
 
 use protocol::{EventId, PublicKey};
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use tokio::sync::Mutex;
 use tracing::{debug, info};
 
@@ -109,15 +109,25 @@ impl Window {
         }
     }
 
+    /// The delegator's key of `e`, as a column.
+    pub(super) fn delegator(&self) -> &'static str {
+        if self.delegation {
+            "(SELECT a.pubkey FROM event_delegators d JOIN authors a ON a.id = d.author WHERE d.event = e.seq)"
+        } else {
+            "NULL::bytea"
+        }
+    }
+
     /// Adds what came next; whether that is all.
     async fn read_news(&self, news: &mut News) -> Result<bool, StoreError> {
         // One look in each of two primary keys, mostly in vain.
-        let rows = sqlx::query(
-            "SELECT seq, id, kind, created_at, expires_at, tags, raw, NULL::bigint[] FROM \
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT seq, id, kind, created_at, expires_at, tags, raw, NULL::bigint[], {} FROM \
              (SELECT * FROM events WHERE seq > $1 ORDER BY seq LIMIT $3) e \
-             UNION ALL SELECT n, NULL, NULL, NULL, NULL, NULL, NULL, seqs FROM \
+             UNION ALL SELECT n, NULL, NULL, NULL, NULL, NULL, NULL, seqs, NULL FROM \
              (SELECT * FROM removals WHERE n > $2 ORDER BY n LIMIT $3) r",
-        )
+            self.delegator(),
+        )))
         .bind(news.seq)
         .bind(news.removal)
         .bind(STEP)
@@ -165,7 +175,7 @@ impl Followed {
     }
 }
 
-/// `seq, id, kind, created_at, expires_at, tags, raw`.
+/// `seq, id, kind, created_at, expires_at, tags, raw, …, delegator`.
 pub(super) fn read_entry(row: &PgRow) -> Result<Entry, sqlx::Error> {
     let raw: &[u8] = row.try_get(6)?;
     let mut tags: Vec<i64> = row.try_get(5)?;
@@ -176,6 +186,7 @@ pub(super) fn read_entry(row: &PgRow) -> Result<Entry, sqlx::Error> {
         seq: row.try_get(0)?,
         id: EventId::from_bytes(row.try_get(1)?),
         author,
+        delegator: row.try_get::<Option<[u8; 32]>, _>(8)?.map(PublicKey::from_bytes),
         kind: u16::try_from(row.try_get::<i32, _>(2)?).unwrap_or(u16::MAX),
         created_at: row.try_get::<i64, _>(3)?.unsigned_abs(),
         expires_at: row.try_get::<Option<i64>, _>(4)?.map(i64::unsigned_abs),

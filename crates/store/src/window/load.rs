@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use tracing::info;
 
 use super::{Followed, Window, contents::Contents, follow::read_entry};
@@ -68,7 +68,10 @@ impl Window {
         .await
         .map_err(failed)?;
         Ok(Followed {
-            contents: Contents::default(),
+            contents: Contents {
+                delegation: self.delegation,
+                ..Contents::default()
+            },
             seq: row.try_get(0).map_err(failed)?,
             removal: row.try_get(1).map_err(failed)?,
             at,
@@ -77,12 +80,16 @@ impl Window {
 
     /// Uses `events_by_time`, whose order no row comparison has: so the rest of a second and what is older are two scans.
     async fn page(&self, after: Cursor) -> Result<Vec<PgRow>, StoreError> {
-        sqlx::query(
-            "(SELECT seq, id, kind, created_at, expires_at, tags, raw, id_head FROM events \
+        let columns = format!(
+            "seq, id, kind, created_at, expires_at, tags, raw, id_head, {}",
+            self.delegator()
+        );
+        sqlx::query(AssertSqlSafe(format!(
+            "(SELECT {columns} FROM events e \
              WHERE created_at = $1 AND id_head > $2 ORDER BY created_at DESC, id_head LIMIT $3) UNION ALL \
-             (SELECT seq, id, kind, created_at, expires_at, tags, raw, id_head FROM events \
+             (SELECT {columns} FROM events e \
              WHERE created_at < $1 ORDER BY created_at DESC, id_head LIMIT $3) LIMIT $3",
-        )
+        )))
         .bind(after.created_at)
         .bind(after.id_head)
         .bind(PAGE)

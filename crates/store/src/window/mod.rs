@@ -52,6 +52,8 @@ pub(crate) struct Window {
     reads: PgPool,
     /// Bytes that it may take.
     most: usize,
+    /// Whether events are found by those whom they were signed for.
+    delegation: bool,
     /// `None` while it is loaded, and when too much came to follow.
     contents: RwLock<Option<Followed>>,
     turns: follow::Turns,
@@ -70,10 +72,11 @@ struct Followed {
 }
 
 impl Window {
-    pub fn new(reads: PgPool, most: usize) -> Self {
+    pub fn new(reads: PgPool, most: usize, delegation: bool) -> Self {
         Self {
             reads,
             most,
+            delegation,
             contents: RwLock::default(),
             turns: follow::Turns::default(),
             asked: AtomicU64::new(0),
