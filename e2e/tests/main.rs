@@ -4,6 +4,7 @@
 mod admin;
 mod bad_input;
 mod clients;
+mod import_export;
 mod kinds;
 mod nip01;
 mod nip01_classes;
@@ -15,7 +16,9 @@ mod nip26;
 mod nip28;
 mod nip40;
 mod nip43;
+mod nip45;
 mod nip67;
+mod nip77;
 mod plugins;
 mod restart;
 mod sdk;

@@ -18,6 +18,7 @@ use queue::jobs::Client;
 use crate::{
     line::Line,
     owed::{Debt, Owed, Owing},
+    reconciliations::Reconciliations,
     subscriptions::{Hung, Subscription},
 };
 
@@ -38,6 +39,8 @@ pub struct Connection {
     pub pulse: Pulse,
     /// Bad messages in this minute.
     pub invalid_messages: AtomicU32,
+    /// Its open reconciliations (NIP-77).
+    pub reconciliations: Reconciliations,
     subscriptions: Mutex<AHashMap<SubscriptionId, Registered>>,
     owed: Mutex<Owed>,
     client: RwLock<Arc<Client>>,
@@ -117,6 +120,7 @@ impl Connection {
             traffic: Traffic::default(),
             pulse: Pulse::new(),
             invalid_messages: AtomicU32::new(0),
+            reconciliations: Reconciliations::default(),
             subscriptions: Mutex::default(),
             owed: Mutex::default(),
             client: RwLock::default(),

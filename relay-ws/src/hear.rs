@@ -163,6 +163,9 @@ impl Relay {
                 connection.set_level(level);
                 self.presence.authenticated(connection.id, pubkey, level, event);
             }
+            reconciled @ (Reply::NegMsg { .. } | Reply::NegErr { .. }) => {
+                answer_reconciliation(connection, reconciled);
+            }
             Reply::Authorized {
                 event, pubkey, level, ..
             } => {
@@ -218,5 +221,37 @@ impl Relay {
             }
             _ => debug!(connection = %connection.id, "a message from outside that clients do not get"),
         }
+    }
+}
+
+/// To a NEG-OPEN or NEG-MSG. What was closed or replaced meanwhile gets nothing.
+fn answer_reconciliation(connection: &Connection, reply: Reply) {
+    let open = &connection.reconciliations;
+    let is_owed = |subscription: &SubscriptionId, generation| {
+        connection.settle(&Debt::Negentropy(subscription.clone(), generation)) > 0
+    };
+    match reply {
+        Reply::NegMsg {
+            subscription,
+            generation,
+            message,
+            ..
+        } => {
+            if is_owed(&subscription, generation) && open.answered(&subscription, generation) {
+                connection.line.neg_msg(&subscription, message.as_hex());
+            }
+        }
+        Reply::NegErr {
+            subscription,
+            generation,
+            reason,
+            most,
+            ..
+        } => {
+            if is_owed(&subscription, generation) && open.end_generation(&subscription, generation) {
+                connection.line.neg_err(subscription.as_str(), &reason, most);
+            }
+        }
+        _ => {}
     }
 }

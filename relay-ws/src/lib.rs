@@ -23,6 +23,7 @@ mod owed;
 mod presence;
 mod rate_limit;
 mod recent;
+mod reconciliations;
 mod relay;
 mod relay_info;
 mod router;

@@ -80,6 +80,23 @@ impl Line {
         });
     }
 
+    /// NEG-MSG. Plugins do not hear of reconciliations.
+    pub fn neg_msg(&self, subscription: &SubscriptionId, message: &str) {
+        self.say(&RelayMessage::NegMsg {
+            subscription,
+            message,
+        });
+    }
+
+    /// NEG-ERR: the reconciliation is over.
+    pub fn neg_err(&self, subscription: &str, reason: &str, most: Option<u64>) {
+        self.say(&RelayMessage::NegErr {
+            subscription,
+            reason,
+            most,
+        });
+    }
+
     /// NOTICE.
     pub fn notice(&self, text: &str) {
         self.say(&RelayMessage::Notice { text });

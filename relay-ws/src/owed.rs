@@ -15,6 +15,8 @@ pub enum Debt {
     Auth(EventId),
     /// A COUNT or CLOSED; the generation tells queries of the same name apart.
     Count(SubscriptionId, u64),
+    /// A NEG-MSG or NEG-ERR; the generation tells reconciliations of the same name apart.
+    Negentropy(SubscriptionId, u64),
 }
 
 /// The debts to one client.

@@ -137,6 +137,11 @@ impl Relay {
                 match &debt {
                     Debt::Event(id) | Debt::Auth(id) => connection.line.ok(id, false, LATE),
                     Debt::Count(id, _) => connection.line.closed(id.as_str(), LATE),
+                    Debt::Negentropy(id, generation) => {
+                        if connection.reconciliations.end_generation(id, *generation) {
+                            connection.line.neg_err(id.as_str(), LATE, None);
+                        }
+                    }
                 }
             }
         }

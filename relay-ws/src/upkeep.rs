@@ -46,6 +46,12 @@ pub async fn run(relay: Weak<Relay>, stop: CancellationToken) {
 
 fn look_after(relay: &Relay, connection: &Connection) {
     let (config, silence) = (&relay.config.websocket, connection.pulse.silence_ms());
+    let patience = Duration::from_secs(u64::from(config.negentropy_idle_timeout_s));
+    for id in connection.reconciliations.take_idle(patience) {
+        connection
+            .line
+            .neg_err(id.as_str(), "closed: you took too long to respond", None);
+    }
     if silence >= u64::from(config.idle_timeout_s) * 1000 {
         connection
             .line

@@ -9,7 +9,7 @@ use runtime::{clock::Clock, config::Config};
 use store::Store;
 use tracing::{Span, warn};
 
-use crate::{announcer::Announcer, batcher::Batcher, membership::Membership, write_policy::WritePolicy};
+use crate::{announcer::Announcer, batcher::Batcher, membership::Membership, sets::Sets, write_policy::WritePolicy};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub struct Inner {
     pub config: Config,
     /// Postgres.
     pub store: Store,
+    /// The sets of reconciliations.
+    pub sets: Sets,
     /// The group commit.
     pub batcher: Batcher,
     /// Members and invitations, if there are any.

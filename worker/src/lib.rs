@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! nostr:event → jobs/new_event → policy → batcher → store (one commit) → new events, then OKs → relay-ws
+//! nostr:negentropy → jobs/reconcile → sets → store → answers
 //! nostr:req   → jobs/new_subscription → store → pages → relay-ws
 //! ```
 
 mod announcer;
 mod batcher;
 mod context;
+mod examine;
 mod jobs;
+mod jsonl;
 mod latest;
 mod membership;
 mod metrics;
@@ -17,6 +20,8 @@ mod policy;
 mod registry;
 mod run;
 mod schedule;
+mod sets;
 mod write_policy;
 
-pub use run::{RunError, invite, migrate, run};
+pub use jsonl::{ExportError, ExportOptions, ImportError, ImportOptions};
+pub use run::{RunError, export, import, invite, migrate, run};

@@ -1,10 +1,11 @@
-//! `worker`: configuration, telemetry, run, drain. `worker migrate` brings the schema up to date and ends;
-//! `worker invite` prints the code of an invitation (NIP-43).
+//! `worker`: configuration, telemetry, run, drain. Its commands work on the database and end.
 
 use std::{io::Write, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use clap::{Parser, Subcommand};
 use runtime::{config::Config, shutdown::Shutdown, telemetry};
+use worker::{ExportOptions, ImportOptions};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -12,35 +13,58 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// After the drain: giving back what did not run.
 const AFTER_DRAIN: Duration = Duration::from_secs(3);
 
+/// Without a command: works on the queues until it is told to stop.
+#[derive(Debug, Parser)]
+#[command(name = "worker", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Brings the schema up to date.
+    Migrate,
+    /// Stores events from standard input, one JSON object a line.
+    Import(ImportOptions),
+    /// Writes stored events to standard output, one JSON object a line.
+    Export(ExportOptions),
+    /// Prints the code of a new invitation (NIP-43).
+    Invite {
+        /// How many may come with it.
+        #[arg(default_value_t = 1)]
+        uses: u32,
+        /// For how many days it is good.
+        #[arg(default_value_t = 7)]
+        days: u32,
+    },
+}
+
 fn main() -> anyhow::Result<()> {
+    let command = Cli::parse().command;
     let config = Config::load().context("configuration")?;
     let telemetry = telemetry::init("worker", &config.telemetry).context("telemetry")?;
     let runtime = tokio::runtime::Runtime::new().context("runtime")?;
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        [] => runtime.block_on(async {
+    match command {
+        None => runtime.block_on(async {
             let patience = Duration::from_secs(u64::from(config.worker.drain_s)) + AFTER_DRAIN;
             let shutdown = Shutdown::on_signals(patience).context("signals")?;
             worker::run(config, telemetry.metrics.clone(), shutdown)
                 .await
                 .context("worker")
         }),
-        ["invite"] => runtime.block_on(print_invite(&config, "1", "7")),
-        ["invite", uses] => runtime.block_on(print_invite(&config, uses, "7")),
-        ["invite", uses, days] => runtime.block_on(print_invite(&config, uses, days)),
-        ["migrate"] => runtime.block_on(worker::migrate(&config)).context("migrate"),
-        other => bail!("usage: worker [migrate | invite [<uses> [<days>]]], not {other:?}"),
+        Some(Command::Migrate) => runtime.block_on(worker::migrate(&config)).context("migrate"),
+        Some(Command::Import(options)) => runtime
+            .block_on(worker::import(config, options))
+            .context("import"),
+        Some(Command::Export(options)) => runtime
+            .block_on(worker::export(&config, options))
+            .context("export"),
+        Some(Command::Invite { uses, days }) => runtime.block_on(print_invite(&config, uses, days)),
     }
 }
 
-async fn print_invite(config: &Config, uses: &str, days: &str) -> anyhow::Result<()> {
-    let uses = uses.parse().context("how many may come with it")?;
-    let days = days.parse().context("how many days it is good")?;
+async fn print_invite(config: &Config, uses: u32, days: u32) -> anyhow::Result<()> {
     let code = worker::invite(config, uses, days).await.context("invite")?;
     writeln!(std::io::stdout(), "{code}").context("print")
 }

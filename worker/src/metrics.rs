@@ -27,6 +27,11 @@ pub fn describe() {
     describe_histogram!("worker_commit_seconds", "How long a commit takes");
     describe_histogram!("worker_query_seconds", "How long the query of a REQ takes");
     describe_histogram!("worker_count_seconds", "How long a COUNT takes");
+    describe_histogram!(
+        "worker_reconcile_seconds",
+        "How long a message of a reconciliation takes"
+    );
+    describe_gauge!("worker_sets_bytes", "Bytes of the sets of reconciliations");
     describe_histogram!("worker_job_seconds", "How long a job runs, by queue");
     describe_gauge!("worker_window_events", "Newest events in memory");
     describe_gauge!("worker_window_bytes", "Bytes that they take, about");
@@ -73,6 +78,16 @@ pub fn query(took: Duration) {
 /// The query of a COUNT.
 pub fn count(took: Duration) {
     histogram!("worker_count_seconds").record(took);
+}
+
+/// A message of a reconciliation.
+pub fn reconciled(took: Duration) {
+    histogram!("worker_reconcile_seconds").record(took);
+}
+
+/// The sets of reconciliations.
+pub fn sets(bytes: usize) {
+    gauge!("worker_sets_bytes").set(bytes as f64);
 }
 
 /// A job that ran, however it ended.

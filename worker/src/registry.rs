@@ -4,7 +4,7 @@ use apalis::prelude::{Data, Monitor, WorkerBuilder, WorkerBuilderExt};
 use pubsub::ProcessId;
 use queue::{
     Delivery, Job, Queue, StreamBackend, StreamConfig,
-    jobs::{AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSubscription},
+    jobs::{AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSubscription, Reconcile},
 };
 use runtime::redis::{self, RedisClient, RedisError};
 
@@ -41,6 +41,7 @@ pub async fn monitor(cx: Context) -> Result<Monitor, RedisError> {
         NewEvents => jobs::new_event,
         NewSubscription => jobs::new_subscription,
         CountRequest => jobs::count_request,
+        Reconcile => jobs::reconcile,
         AuthorizationRequest => jobs::authorization_request,
         Import => jobs::import,
         Maintenance => jobs::maintenance,
@@ -62,6 +63,7 @@ impl Workers {
                 Queue::Event => worker.event_concurrency,
                 Queue::Req => worker.req_concurrency,
                 Queue::Count => worker.count_concurrency,
+                Queue::Negentropy => worker.negentropy_concurrency,
                 Queue::Auth => worker.auth_concurrency,
                 Queue::Import => worker.import_concurrency,
                 Queue::Maintenance => worker.maintenance_concurrency,

@@ -1,6 +1,6 @@
 //! Puts the process together, runs it, and takes it down in order.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::MonitorError;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -22,10 +22,12 @@ use crate::{
     announcer::Announcer,
     batcher::{Batcher, Committer},
     context::{Context, Inner},
+    jsonl::{self, ExportError, ExportOptions, ImportError, ImportOptions},
     latest::Latest,
     membership::{self, Membership},
     metrics, registry, schedule,
     write_policy::WritePolicy,
+    sets::{SetLimits, Sets},
 };
 
 /// Why the process cannot work.
@@ -43,13 +45,19 @@ pub enum RunError {
     /// The configured key of the relay is none.
     #[error("relay.secret_key")]
     OwnKey(#[from] InvalidSecretKey),
+    /// An import ended before its input did.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// An export is not complete.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// A worker failed.
     #[error("the workers ended")]
     Workers(#[from] MonitorError),
 }
 
 /// How often the queues and the window of newest events are measured.
-const MEASURE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
 /// Brings the schema up to date.
 pub async fn migrate(config: &Config) -> Result<(), RunError> {
@@ -69,6 +77,15 @@ pub async fn invite(config: &Config, uses: u32, days: u32) -> Result<String, Run
     };
     connect_store(config).await?.invite(invite, u32::MAX).await?;
     Ok(code)
+/// Stores the events that stand on standard input, one JSON object a line.
+pub async fn import(config: Config, options: ImportOptions) -> Result<(), RunError> {
+    let store = connect_store(&config).await?;
+    Ok(jsonl::import(store, config, options).await?)
+}
+
+/// Writes stored events to standard output, one JSON object a line.
+pub async fn export(config: &Config, options: ExportOptions) -> Result<(), RunError> {
+    Ok(jsonl::export(connect_store(config).await?, options).await?)
 }
 
 /// Runs until `shutdown`.
@@ -130,6 +147,7 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
         batch_max: config.worker.batch_max,
     };
     Ok(Context::new(Inner {
+        sets: Sets::new(store.clone(), set_limits(&config)),
         store,
         batcher: Batcher::start(committer),
         membership: membership(&config)?,
@@ -149,6 +167,13 @@ fn membership(config: &Config) -> Result<Option<Membership>, InvalidSecretKey> {
     }
     let key: SigningKey = config.relay.secret_key.expose().parse()?;
     Ok(Some(Membership::new(key)))
+fn set_limits(config: &Config) -> SetLimits {
+    SetLimits {
+        bytes: config.worker.negentropy_bytes,
+        records: config.limits.max_reconciled_events,
+        patience: Duration::from_secs(config.websocket.negentropy_deadline_s.into()),
+        idle: Duration::from_secs(config.websocket.negentropy_idle_timeout_s.into()),
+    }
 }
 
 fn listeners(config: &Config, client: RedisClient, shutdown: &Shutdown) -> Listeners {
@@ -182,6 +207,7 @@ async fn measure(cx: Context, stop: CancellationToken) {
             _ = ticks.tick() => {}
         }
         metrics::window(cx.store.window_stats());
+        metrics::sets(cx.sets.forget_idle());
         for queue in Queue::ALL {
             match cx.producer.depth(queue).await {
                 Ok(depth) => metrics::depth(queue, &depth, clock::unix_millis()),

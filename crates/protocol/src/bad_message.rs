@@ -21,6 +21,8 @@ pub enum Answer {
     Ok(String),
     /// `CLOSED` with the subscription id of the broken REQ or COUNT.
     Closed(String),
+    /// `NEG-ERR` with the subscription id of the broken NEG-OPEN or NEG-MSG.
+    NegErr(String),
     /// `NOTICE`: there was no id to answer to.
     Notice,
 }
@@ -39,6 +41,12 @@ impl BadMessage {
             Answer::Closed(subscription) => RelayMessage::Closed {
                 subscription,
                 reason: &reason,
+            }
+            .to_json(),
+            Answer::NegErr(subscription) => RelayMessage::NegErr {
+                subscription,
+                reason: &reason,
+                most: None,
             }
             .to_json(),
             Answer::Notice => RelayMessage::Notice { text: &reason }.to_json(),
@@ -72,6 +80,9 @@ impl Answer {
             "REQ" | "COUNT" => string(second)
                 .filter(|id| is_answerable(id))
                 .map_or(Self::Notice, Self::Closed),
+            "NEG-OPEN" | "NEG-MSG" => string(second)
+                .filter(|id| is_answerable(id))
+                .map_or(Self::Notice, Self::NegErr),
             _ => Self::Notice,
         }
     }

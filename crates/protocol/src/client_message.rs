@@ -7,7 +7,10 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::{Answer, BadMessage, Event, Filter, InvalidFilter, SubscriptionId, filter_json::ParsedFilter};
+use crate::{
+    Answer, BadMessage, Event, Filter, InvalidFilter, NegentropyMessage, SubscriptionId,
+    filter_json::ParsedFilter,
+};
 
 /// A message from a client whose shape is right ([NIP-01](https://nips.nostr.com/1)). Elements that follow what the
 /// verb needs are ignored.
@@ -23,6 +26,12 @@ pub enum ClientMessage {
     Close(SubscriptionId),
     /// `["AUTH",<signed event>]` ([NIP-42](https://nips.nostr.com/42))
     Auth(Box<Event>),
+    /// `["NEG-OPEN",<subscription id>,<filter>,<initial message, hex>]` ([NIP-77](https://nips.nostr.com/77))
+    NegOpen(SubscriptionId, Box<Filter>, NegentropyMessage),
+    /// `["NEG-MSG",<subscription id>,<message, hex>]`
+    NegMsg(SubscriptionId, NegentropyMessage),
+    /// `["NEG-CLOSE",<subscription id>]`
+    NegClose(SubscriptionId),
 }
 
 impl ClientMessage {
@@ -44,6 +53,9 @@ enum Verb {
     Count,
     Close,
     Auth,
+    NegOpen,
+    NegMsg,
+    NegClose,
 }
 
 /// A derived enum would also take the object `{"EVENT":null}` for the verb.
@@ -69,6 +81,9 @@ impl Visitor<'_> for VerbText {
             "COUNT" => Verb::Count,
             "CLOSE" => Verb::Close,
             "AUTH" => Verb::Auth,
+            "NEG-OPEN" => Verb::NegOpen,
+            "NEG-MSG" => Verb::NegMsg,
+            "NEG-CLOSE" => Verb::NegClose,
             _ => return Err(E::custom("unknown command")),
         })
     }
@@ -100,6 +115,12 @@ impl<'de> Visitor<'de> for MessageArray {
             Verb::Close => Ok(ClientMessage::Close(element(&mut seq, "a subscription id")?)),
             Verb::Req => filters(&mut seq)?.map(|(id, filters)| ClientMessage::Req(id, filters)),
             Verb::Count => filters(&mut seq)?.map(|(id, filters)| ClientMessage::Count(id, filters)),
+            Verb::NegOpen => neg_open(&mut seq)?,
+            Verb::NegMsg => Ok(ClientMessage::NegMsg(
+                element(&mut seq, "a subscription id")?,
+                element(&mut seq, "a message")?,
+            )),
+            Verb::NegClose => Ok(ClientMessage::NegClose(element(&mut seq, "a subscription id")?)),
         };
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Parsed(message))
@@ -145,6 +166,19 @@ fn filters<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<Filters, A::Error> {
         Ok(filters) => Ok((id, filters)),
         Err(invalid) => Err(BadMessage {
             answer: Answer::Closed(id.into()),
+            reason: invalid.reason(),
+        }),
+    })
+}
+
+fn neg_open<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<Result<ClientMessage, BadMessage>, A::Error> {
+    let id: SubscriptionId = element(seq, "a subscription id")?;
+    let filter: ParsedFilter = element(seq, "a filter")?;
+    let message = element(seq, "an initial message")?;
+    Ok(match filter.check() {
+        Ok(filter) => Ok(ClientMessage::NegOpen(id, Box::new(filter), message)),
+        Err(invalid) => Err(BadMessage {
+            answer: Answer::NegErr(id.into()),
             reason: invalid.reason(),
         }),
     })

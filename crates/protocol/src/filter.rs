@@ -4,7 +4,8 @@ use crate::{Event, EventId, PublicKey};
 
 /// One filter of a REQ or COUNT: all its conditions hold together ([NIP-01](https://nips.nostr.com/1)).
 ///
-/// An absent list matches everything, an empty one nothing. Lists are sorted and hold each value once.
+/// An absent list matches everything, an empty one nothing. Lists are sorted and hold each value once; the letters of the tags
+/// stand in the order in which the client wrote them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// `"ids"`.
@@ -32,6 +33,8 @@ pub struct TagFilter {
     pub letter: u8,
     /// Sorted, each once.
     pub values: Vec<String>,
+    /// Where in `values` the one stands that the client wrote first: NIP-45 makes something of it.
+    pub first: usize,
 }
 
 impl Filter {
@@ -70,6 +73,21 @@ impl Filter {
 }
 
 impl TagFilter {
+    /// From the values as a client writes them.
+    pub fn new(letter: u8, mut values: Vec<String>) -> Self {
+        let first = values.first().cloned();
+        values.sort_unstable();
+        values.dedup();
+        let first = first
+            .and_then(|first| values.binary_search(&first).ok())
+            .unwrap_or(0);
+        Self {
+            letter,
+            values,
+            first,
+        }
+    }
+
     fn matches(&self, event: &Event) -> bool {
         event.tags.indexed().any(|(letter, value)| {
             letter == self.letter && self.values.binary_search_by(|v| v.as_str().cmp(value)).is_ok()

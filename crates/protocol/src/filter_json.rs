@@ -110,7 +110,6 @@ impl<'de> Visitor<'de> for FilterObject {
                 },
             }
         }
-        filter.tags.sort_unstable_by_key(|tag| tag.letter);
         Ok(ParsedFilter { filter, unknown })
     }
 }
@@ -141,7 +140,7 @@ fn tag_filter<'de, A: MapAccess<'de>>(
     seen: &[TagFilter],
     map: &mut A,
 ) -> Result<TagFilter, A::Error> {
-    let values = set::<String, A>(map)?;
+    let tag = TagFilter::new(letter, map.next_value()?);
     if seen.iter().any(|tag| tag.letter == letter) {
         return Err(A::Error::custom(format_args!(
             "duplicate field `#{}`",
@@ -150,13 +149,13 @@ fn tag_filter<'de, A: MapAccess<'de>>(
     }
     // NIP-01 wants exact lower-case hex here; anything else could never match and shows a client's fault.
     if matches!(letter, b'e' | b'p') {
-        for value in &values {
+        for value in &tag.values {
             value
                 .parse::<EventId>()
                 .map_err(|error| A::Error::custom(format_args!("`#{}`: {error}", char::from(letter))))?;
         }
     }
-    Ok(TagFilter { letter, values })
+    Ok(tag)
 }
 
 /// A key that somebody else wrote is repeated to him, but not without bound.
@@ -180,8 +179,8 @@ impl Serialize for Filter {
         if let Some(kinds) = &self.kinds {
             map.serialize_entry("kinds", kinds)?;
         }
-        for TagFilter { letter, values } in &self.tags {
-            map.serialize_entry(&format!("#{}", char::from(*letter)), values)?;
+        for tag in &self.tags {
+            map.serialize_entry(&format!("#{}", char::from(tag.letter)), &AsWritten(tag))?;
         }
         for (key, time) in [("since", self.since), ("until", self.until)] {
             if let Some(time) = time {
@@ -195,5 +194,21 @@ impl Serialize for Filter {
             map.serialize_entry("search", search)?;
         }
         map.end()
+    }
+}
+
+/// The values of a tag with the first one first.
+struct AsWritten<'a>(&'a TagFilter);
+
+impl Serialize for AsWritten<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let TagFilter { values, first, .. } = self.0;
+        let others = values.iter().enumerate().filter(|(at, _)| at != first);
+        serializer.collect_seq(
+            values
+                .get(*first)
+                .into_iter()
+                .chain(others.map(|(_, value)| value)),
+        )
     }
 }

@@ -37,6 +37,22 @@ pub enum RelayMessage<'a> {
         /// The JSON object.
         result: &'a str,
     },
+    /// `["NEG-MSG",<subscription id>,<message, hex>]` ([NIP-77](https://nips.nostr.com/77)).
+    NegMsg {
+        /// Which reconciliation.
+        subscription: &'a SubscriptionId,
+        /// Hex.
+        message: &'a str,
+    },
+    /// `["NEG-ERR",<subscription id>,<reason>]`, with the number of records that would be too many, if it is about that.
+    NegErr {
+        /// Which reconciliation. The id is as the client wrote it.
+        subscription: &'a str,
+        /// Reason with its prefix.
+        reason: &'a str,
+        /// Records of one reconciliation at most.
+        most: Option<u64>,
+    },
     /// `["AUTH",<challenge>]` ([NIP-42](https://nips.nostr.com/42)).
     Auth {
         /// What the client has to sign.
@@ -94,6 +110,27 @@ impl RelayMessage<'_> {
             }
             Self::Count { subscription, result } => {
                 let _ = write!(out, r#"["COUNT",{},{result}]"#, quoted(subscription.as_str()));
+            }
+            Self::NegMsg {
+                subscription,
+                message,
+            } => {
+                let _ = write!(
+                    out,
+                    r#"["NEG-MSG",{},"{message}"]"#,
+                    quoted(subscription.as_str())
+                );
+            }
+            Self::NegErr {
+                subscription,
+                reason,
+                most,
+            } => {
+                let _ = write!(out, r#"["NEG-ERR",{},{}"#, quoted(subscription), quoted(reason));
+                if let Some(most) = most {
+                    let _ = write!(out, ",{most}");
+                }
+                out.push(']');
             }
             Self::Auth { challenge } => {
                 let _ = write!(out, r#"["AUTH",{}]"#, quoted(challenge));

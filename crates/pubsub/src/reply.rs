@@ -1,7 +1,7 @@
 //! Answers from workers to the connections of one relay-ws process, many in one message.
 
 use bytes::Bytes;
-use protocol::{AuthLevel, EventId, PublicKey, SubscriptionId};
+use protocol::{AuthLevel, EventId, NegentropyMessage, PublicKey, SubscriptionId};
 use serde::{Deserialize, Serialize};
 
 use crate::ConnectionId;
@@ -54,6 +54,30 @@ pub enum Reply {
         /// The highest level of all its keys.
         level: AuthLevel,
     },
+    /// To a NEG-OPEN or NEG-MSG.
+    NegMsg {
+        /// Who asked.
+        connection: ConnectionId,
+        /// Under which name.
+        subscription: SubscriptionId,
+        /// Which of the reconciliations of that name.
+        generation: u64,
+        /// What we say.
+        message: NegentropyMessage,
+    },
+    /// To a NEG-OPEN or NEG-MSG that is not served.
+    NegErr {
+        /// Who asked.
+        connection: ConnectionId,
+        /// Under which name.
+        subscription: SubscriptionId,
+        /// Which of the reconciliations of that name.
+        generation: u64,
+        /// A reason with its prefix.
+        reason: String,
+        /// Records of one reconciliation at most, if there were more.
+        most: Option<u64>,
+    },
     /// To an AUTH.
     Authorized {
         /// Who proved a key.
@@ -75,6 +99,8 @@ impl Reply {
             | Self::Count { connection, .. }
             | Self::Closed { connection, .. }
             | Self::Level { connection, .. }
+            | Self::NegMsg { connection, .. }
+            | Self::NegErr { connection, .. }
             | Self::Authorized { connection, .. } => *connection,
         }
     }

@@ -4,7 +4,7 @@
 
 use std::{fmt::Write, net::IpAddr};
 
-use protocol::{AuthLevel, EventId, Filter, PublicKey, SubscriptionId};
+use protocol::{AuthLevel, EventId, Filter, NegentropyMessage, PublicKey, SubscriptionId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -168,6 +168,30 @@ pub struct CountRequest {
     pub filters: Vec<Filter>,
 }
 
+/// NEG-OPEN or NEG-MSG: one message of a reconciliation ([NIP-77](https://nips.nostr.com/77)). It carries all that an answer
+/// needs, so that any worker can go on where another one ended.
+///
+/// `{"v":1,"connection":"…","subscription":"sync","generation":3,"client":{…},"filter":{…},"opens":true,"message":"61…"}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconcile {
+    /// Version of this layout.
+    pub v: Version,
+    /// Whose reconciliation.
+    pub connection: String,
+    /// Its name; REQs have names of their own.
+    pub subscription: SubscriptionId,
+    /// Which of the reconciliations that had this name.
+    pub generation: u64,
+    /// Who asks; as it was when the reconciliation was opened.
+    pub client: Client,
+    /// The events to be reconciled; with a limit the newest of them.
+    pub filter: Filter,
+    /// Whether this is the first message: then the set is that of now.
+    pub opens: bool,
+    /// What the client says.
+    pub message: NegentropyMessage,
+}
+
 /// AUTH: the event has been checked; which auth level does its key have?
 ///
 /// `{"v":1,"connection":"…","event":"<id>","pubkey":"…"}`
@@ -236,6 +260,10 @@ impl Job for NewSubscription {
 
 impl Job for CountRequest {
     const QUEUE: Queue = Queue::Count;
+}
+
+impl Job for Reconcile {
+    const QUEUE: Queue = Queue::Negentropy;
 }
 
 impl Job for AuthorizationRequest {

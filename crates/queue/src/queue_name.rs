@@ -13,6 +13,8 @@ pub enum Queue {
     Event,
     /// `nostr:count`: events to be counted.
     Count,
+    /// `nostr:negentropy`: sets of events to be reconciled.
+    Negentropy,
     /// `nostr:import`: events from elsewhere; plugins may add jobs.
     Import,
     /// `maintenance`: what recurs.
@@ -21,11 +23,12 @@ pub enum Queue {
 
 impl Queue {
     /// All queues.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Auth,
         Self::Req,
         Self::Event,
         Self::Count,
+        Self::Negentropy,
         Self::Import,
         Self::Maintenance,
     ];
@@ -37,6 +40,7 @@ impl Queue {
             Self::Req => "nostr:req",
             Self::Event => "nostr:event",
             Self::Count => "nostr:count",
+            Self::Negentropy => "nostr:negentropy",
             Self::Import => "nostr:import",
             Self::Maintenance => "maintenance",
         }

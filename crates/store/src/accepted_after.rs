@@ -14,13 +14,21 @@ pub struct Accepted {
 }
 
 impl Store {
-    /// Events with a higher sequence number than `seq`; when there are more than `at_most`, the newest.
-    pub async fn accepted_after(&self, seq: i64, at_most: u32) -> Result<Vec<Accepted>, StoreError> {
+    /// Events with a higher sequence number than `seq`; when there are more than `at_most`, or more bytes, the newest.
+    pub async fn accepted_after(
+        &self,
+        seq: i64,
+        at_most: u32,
+        bytes: u32,
+    ) -> Result<Vec<Accepted>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT seq AS "seq!", raw AS "raw!" FROM
-            (SELECT seq, raw FROM events WHERE seq > $1 ORDER BY seq DESC LIMIT $2) newest ORDER BY seq"#,
+            (SELECT seq, raw, sum(octet_length(raw)) OVER (ORDER BY seq DESC) AS bytes FROM
+            (SELECT seq, raw FROM events WHERE seq > $1 ORDER BY seq DESC LIMIT $2) newest) summed
+            WHERE bytes <= $3 ORDER BY seq"#,
             seq,
             i64::from(at_most),
+            i64::from(bytes),
         )
         .fetch_all(&self.reads)
         .await

@@ -8,13 +8,22 @@
 //! The texts are made of constants and parameter numbers, and there are few: each is prepared once a connection.
 
 mod args;
+mod authors_of;
 mod by_id;
 mod counted;
+mod estimated;
+mod every;
+mod records;
 mod slots;
 
 pub(crate) use args::{Arg, Args, Wanted};
+pub(crate) use authors_of::authors_of;
 pub(crate) use by_id::by_id;
 pub(crate) use counted::{counted, sizes};
+pub(crate) use estimated::estimated;
+pub use every::Order;
+pub(crate) use every::every;
+pub(crate) use records::records;
 pub(crate) use slots::Driver;
 
 use slots::{Scan, Slots};

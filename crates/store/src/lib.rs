@@ -10,6 +10,7 @@ mod batch;
 mod count;
 mod error;
 mod expired;
+mod export;
 mod filter_sql;
 mod keys;
 mod known;
@@ -18,6 +19,7 @@ mod operators;
 mod plan;
 mod query;
 mod recheck;
+mod record_set;
 mod save;
 mod window;
 
@@ -33,12 +35,15 @@ use authors::AuthorIds;
 use window::Window;
 
 pub use accepted_after::Accepted;
+pub use count::{AuthorCount, Estimate};
 pub use error::StoreError;
+pub use filter_sql::Order;
 pub use operators::{
     Account, AuditEntry, Credentials, NewAuditEntry, NewOperator, NewSession, Session, SessionOperator,
 };
 pub use membership::{Invite, Joined, ListTurn};
 pub use query::{Found, StoredEvent};
+pub use record_set::{Followed, Record, RecordSet};
 pub use save::{SaveOutcome, Saved};
 pub use window::WindowStats;
 

@@ -140,6 +140,27 @@ impl Store {
             })
     }
 
+    /// Those of the filters that can match, each with what drives it; ids need no driver.
+    pub(crate) async fn wanted_all<'f>(
+        &self,
+        filters: &'f [Filter],
+        now: u64,
+    ) -> Result<Vec<(Wanted<'f>, Option<Driver>)>, StoreError> {
+        let mut all = Vec::with_capacity(filters.len());
+        for filter in filters {
+            let own = self.wanted(filter).await?;
+            let delegated = own.as_ref().and_then(|own| self.as_delegators(own));
+            for wanted in own.into_iter().chain(delegated) {
+                let driver = match filter.ids {
+                    Some(_) => None,
+                    None => Some(self.plan(&wanted, now).await?.driver),
+                };
+                all.push((wanted, driver));
+            }
+        }
+        Ok(all)
+    }
+
     /// `None` when nothing can match.
     pub(crate) async fn wanted<'f>(&self, filter: &'f Filter) -> Result<Option<Wanted<'f>>, StoreError> {
         if filter.matches_nothing() {

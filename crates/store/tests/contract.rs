@@ -83,13 +83,37 @@ async fn accepted_events_are_told_in_the_order_of_commits() {
     ];
     let first = store.save(&[&events[0]]).await.unwrap().last_seq.expect("stored");
     save_batch(&store, &[&events[1], &events[2]]).await;
-    let after: Vec<_> = store.accepted_after(first, 10).await.unwrap();
+    let after: Vec<_> = store.accepted_after(first, 10, u32::MAX).await.unwrap();
     let told: Vec<&[u8]> = after.iter().map(|accepted| accepted.json.as_ref()).collect();
     assert_eq!(told, [events[1].json().as_bytes(), events[2].json().as_bytes()]);
     assert_eq!(
-        store.accepted_after(first, 1).await.unwrap()[0].json,
+        store.accepted_after(first, 1, u32::MAX).await.unwrap()[0].json,
         events[2].json().as_bytes()
     );
+}
+
+#[tokio::test]
+async fn what_is_told_again_has_a_bound_in_bytes() {
+    let store = store().await;
+    let events: Vec<_> = (0..4)
+        .map(|n| note(&n.to_string().repeat(1000)).at(n).verified())
+        .collect();
+    save_batch(&store, &events.iter().collect::<Vec<_>>()).await;
+    let size = events[0].json().len() as u32;
+    let told = async |bytes: u32| {
+        let accepted = store.accepted_after(0, 10, bytes).await.unwrap();
+        accepted
+            .into_iter()
+            .map(|accepted| accepted.json)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(2 * size).await,
+        [events[2].json(), events[3].json()],
+        "the newest"
+    );
+    assert_eq!(told(2 * size - 1).await, [events[3].json()]);
+    assert_eq!(told(u32::MAX).await.len(), 4);
 }
 
 #[tokio::test]

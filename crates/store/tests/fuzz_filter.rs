@@ -2,15 +2,16 @@
 //! deletions and expirations happen, and random filters.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, ops::ControlFlow, time::Duration};
 
-use protocol::{Filter, VerifiedEvent};
+use protocol::{EventId, Filter, Hll, VerifiedEvent};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Map, Value, json};
-use store::Store;
+use store::{AuthorCount, Followed, Order, RecordSet, Store};
 use testkit::{EventBuilder, Keys, TestDatabase, event};
 
 const NOW: u64 = 1_000;
+const PATIENCE: Duration = Duration::from_secs(10);
 const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "dave"];
 const KINDS: [u16; 6] = [0, 1, 5, 7, 10_002, 30_023];
 const LETTERS: [&str; 4] = ["t", "T", "d", "x"];
@@ -243,10 +244,130 @@ async fn compare_answers(
         "{}",
         ids(all)
     );
+    compare_authors(store, filters, stored, &ids(all)).await;
+    compare_export(store, filters, &json, &ids(all)).await;
+    compare_sets(store, filters, stored, &ids(all)).await;
     let cut = filters
         .iter()
         .any(|f| stored.iter().filter(|e| matches(f, e)).count() > f.limit.unwrap() as usize);
     assert_eq!(found.complete, !cut, "{}", json!(filters));
+}
+
+/// The registers of NIP-45: of the authors of what matches, and of nobody else.
+async fn compare_authors(store: &Store, filters: &[Filter], stored: &[&VerifiedEvent], hint: &str) {
+    for filter in filters {
+        let Some(offset) = filter.hll_offset() else {
+            continue;
+        };
+        let matching = stored.iter().filter(|event| filter.matches(event));
+        let (mut count, mut hll) = (0, Hll::default());
+        matching.for_each(|event| {
+            count += 1;
+            hll.add(&event.pubkey, offset);
+        });
+        let counted = store.count_authors(filter, offset, NOW).await.unwrap();
+        assert_eq!(counted, AuthorCount { count, hll }, "{} of {hint}", json!(filter));
+    }
+}
+
+/// An export has what an unlimited REQ would have, in either order.
+async fn compare_export(store: &Store, filters: &[Filter], expected: &[&str], hint: &str) {
+    for order in [Order::NewestFirst, Order::Stored] {
+        let mut exported = Vec::new();
+        let each = |json: &[u8]| {
+            exported.push(String::from_utf8(json.to_vec()).unwrap());
+            ControlFlow::Continue(())
+        };
+        store.export(filters, order, NOW, each).await.unwrap();
+        let mut expected = expected.to_vec();
+        if order == Order::Stored {
+            exported.sort_unstable();
+            expected.sort_unstable();
+        }
+        assert_eq!(exported, expected, "{order:?}, {hint}");
+    }
+}
+
+/// A set has what its filter matches, with a limit the newest.
+async fn compare_sets(store: &Store, filters: &[Filter], stored: &[&VerifiedEvent], hint: &str) {
+    for filter in filters {
+        for limit in [filter.limit, None] {
+            let filter = &Filter {
+                limit,
+                ..filter.clone()
+            };
+            let set = store
+                .record_set(filter, 1_000, PATIENCE, NOW)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                records(&set),
+                expected_records(filter, stored),
+                "{} of {hint}",
+                json!(filter)
+            );
+        }
+    }
+}
+
+fn records(set: &RecordSet) -> Vec<(u64, EventId)> {
+    set.records
+        .iter()
+        .map(|record| (record.created_at, record.id))
+        .collect()
+}
+
+/// By time, then by id, as NIP-77 wants them.
+fn expected_records(filter: &Filter, stored: &[&VerifiedEvent]) -> Vec<(u64, EventId)> {
+    let matching = stored.iter().filter(|event| filter.matches(event));
+    let newest = matching.take(filter.limit.map_or(usize::MAX, |limit| limit as usize));
+    let mut records: Vec<_> = newest.map(|event| (event.created_at, event.id())).collect();
+    records.sort_unstable();
+    records
+}
+
+/// Sets that follow what is stored and removed are those that would be read anew.
+#[tokio::test]
+async fn sets_follow() {
+    let seed = rand::rng().random();
+    let rng = &mut StdRng::seed_from_u64(seed);
+    let database = TestDatabase::create().await;
+    let store = store(&database, Memory::Nothing).await;
+    let mut events = Vec::new();
+    for number in 0..400 {
+        events.push(random_event(rng, number, &events));
+    }
+    let mut sets: Vec<(Filter, RecordSet)> = Vec::new();
+    let mut saved = 0;
+    for batch in events.chunks(23) {
+        let filter = Filter {
+            limit: None,
+            ..random_filter(rng, &events)
+        };
+        let set = store
+            .record_set(&filter, 1_000, PATIENCE, NOW)
+            .await
+            .unwrap()
+            .unwrap();
+        sets.push((filter, set));
+        store.save(&batch.iter().collect::<Vec<_>>()).await.unwrap();
+        saved += batch.len();
+        let stored = dumb_store(&events[..saved]);
+        for (filter, set) in &mut sets {
+            if let Followed::New(new) = store.follow_records(set, filter, NOW).await.unwrap().unwrap() {
+                *set = new;
+            }
+            assert_eq!(
+                records(set),
+                expected_records(filter, &stored),
+                "seed {seed}, {}",
+                json!(filter)
+            );
+            let again = store.follow_records(set, filter, NOW).await.unwrap().unwrap();
+            assert!(matches!(again, Followed::Same), "nothing came");
+        }
+    }
 }
 
 #[tokio::test]

@@ -14,4 +14,4 @@ pub use database::TestDatabase;
 pub use events::{EventBuilder, Keys, event, note};
 pub use redis::TestRedis;
 pub use services::{namespace, redis_url};
-pub use stack::{Process, Stack, StackBuilder};
+pub use stack::{Process, Stack, StackBuilder, command};

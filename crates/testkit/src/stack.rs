@@ -304,6 +304,16 @@ impl Drop for Process {
     }
 }
 
+/// A command of ours on a database, with nothing of the surroundings. Namespace and Redis are not its business.
+pub fn command(name: &str, database: &TestDatabase) -> Command {
+    let mut command = Command::new(binary(name));
+    command
+        .env_clear()
+        .env("DATABASE_URL", &database.url)
+        .env("NO_COLOR", "1");
+    command
+}
+
 fn launch(binary: &PathBuf, environment: &BTreeMap<String, String>, log: &PathBuf) -> Child {
     let log = File::options()
         .create(true)

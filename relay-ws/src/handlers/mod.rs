@@ -4,6 +4,7 @@ mod auth;
 mod close;
 mod count;
 mod event;
+mod negentropy;
 mod req;
 
 use std::{sync::Arc, time::Instant};
@@ -39,11 +40,18 @@ impl Cx<'_> {
             Ok(ClientMessage::Count(query, filters)) => self.count(query, filters),
             Ok(ClientMessage::Close(subscription)) => self.close(&subscription),
             Ok(ClientMessage::Auth(event)) => self.auth(event).await,
+            Ok(ClientMessage::NegOpen(id, filter, message)) => self.neg_open(id, *filter, message),
+            Ok(ClientMessage::NegMsg(id, message)) => self.neg_msg(&id, message),
+            Ok(ClientMessage::NegClose(id)) => self.neg_close(&id),
             Err(BadMessage { answer, reason }) => {
                 let (line, reason) = (&self.connection.line, reason.to_string());
                 match answer {
                     Answer::Ok(event) => line.ok(&event, false, &reason),
                     Answer::Closed(subscription) => line.closed(&subscription, &reason),
+                    Answer::NegErr(subscription) => {
+                        self.connection.reconciliations.end(&subscription);
+                        line.neg_err(&subscription, &reason, None);
+                    }
                     Answer::Notice => line.notice(&reason),
                 }
                 self.relay.count_invalid(self.connection);

@@ -1,5 +1,8 @@
 //! Live subscriptions: what each still waits for, and which events it wants.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+mod differential;
 mod index;
 mod replay;
 

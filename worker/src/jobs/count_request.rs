@@ -1,8 +1,11 @@
 //! COUNT ([NIP-45](https://nips.nostr.com/45)). Running twice answers twice; relay-ws drops the second.
 
 use apalis::prelude::Data;
+use protocol::Filter;
 use pubsub::Reply;
 use queue::{Delivery, JobError, jobs::CountRequest};
+use serde_json::{Value, json};
+use store::StoreError;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -33,16 +36,15 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
             .await;
     }
     let began = Instant::now();
-    let counted = cx.store.count(&filters, cx.clock.now()).await;
+    let counted = count(&filters, &cx).await;
     metrics::count(began.elapsed());
     match counted {
-        Ok(count) => {
-            let result = serde_json::json!({ "count": count }).to_string();
+        Ok(result) => {
             let reply = Reply::Count {
                 connection,
                 subscription: subscription.clone(),
                 generation,
-                result,
+                result: result.to_string(),
             };
             cx.reply(connection.process(), [reply], attempt).await
         }
@@ -63,4 +65,24 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
             Err(JobError::retry(error))
         }
     }
+}
+
+/// The object of the answer: exact, unless that would cost more than the operator wants. One filter with a tag gets the
+/// registers of its authors, too.
+async fn count(filters: &[Filter], cx: &Context) -> Result<Value, StoreError> {
+    let (store, now) = (&cx.store, cx.clock.now());
+    let max_cost = cx.config.limits.count_max_cost;
+    if max_cost > 0 {
+        let estimate = store.estimate(filters, now).await?;
+        if estimate.cost > max_cost as f64 {
+            return Ok(json!({ "count": estimate.count, "approximate": true }));
+        }
+    }
+    if let [filter] = filters
+        && let Some(offset) = filter.hll_offset()
+    {
+        let counted = store.count_authors(filter, offset, now).await?;
+        return Ok(json!({ "count": counted.count, "hll": counted.hll.to_string() }));
+    }
+    Ok(json!({ "count": store.count(filters, now).await? }))
 }

@@ -1,7 +1,7 @@
 //! Events from elsewhere: checked as if a client had sent them. Running twice finds duplicates.
 
 use apalis::prelude::Data;
-use protocol::{Event, KindClass, VerifiedEvent};
+use protocol::VerifiedEvent;
 use queue::{Delivery, JobError, jobs::Import};
 use store::SaveOutcome;
 use tokio::task::spawn_blocking;
@@ -10,8 +10,8 @@ use tracing::debug;
 use crate::{
     batcher::SaveFailed,
     context::Context,
+    examine::{Rules, verify},
     metrics,
-    policy::{self, Case},
     write_policy::{Suspect, Verdict, WritePolicy},
 };
 
@@ -20,17 +20,12 @@ const AT_A_TIME: usize = 32;
 
 /// Handles a job of `nostr:import`. What is refused is counted; there is nobody to tell.
 pub async fn import(delivery: Delivery<Import>, cx: Data<Context>) -> Result<(), JobError> {
-    let attempt = delivery.attempt;
-    let verified = spawn_blocking(move || verify(delivery.job))
+    let (attempt, examining) = (delivery.attempt, cx.clone());
+    let mut accepted = spawn_blocking(move || examine(delivery.job, &examining))
         .await
         .map_err(JobError::retry)?;
-    let now = cx.clock.now();
-    let mut accepted: Vec<VerifiedEvent> = verified
-        .into_iter()
-        .filter(|event| is_welcome(event, now, &cx))
-        .collect();
     if let Some(write_policy) = &cx.write_policy {
-        accepted = judge(accepted, write_policy, now).await;
+        accepted = judge(accepted, write_policy, cx.clock.now()).await;
     }
     // An import may be large; events of clients wait for no more than one commit of it.
     let mut left = 0;
@@ -55,16 +50,22 @@ pub async fn import(delivery: Delivery<Import>, cx: Data<Context>) -> Result<(),
 #[error("some events could not be saved or published")]
 struct Unfinished;
 
-fn is_welcome(event: &VerifiedEvent, now: u64, cx: &Context) -> bool {
-    let case = Case::of(event, None, now);
-    let refused = match policy::check(&case, &cx.config) {
-        Err(reason) => reason.prefix.as_str(),
-        // Its time has passed: those who listened then have heard it elsewhere.
-        Ok(()) if event.kind.class() == KindClass::Ephemeral => "ephemeral",
-        Ok(()) => return true,
+fn examine(job: Import, cx: &Context) -> Vec<VerifiedEvent> {
+    let rules = Rules {
+        policy: Some(&cx.config),
+        now: cx.clock.now(),
     };
-    metrics::imported(refused);
-    false
+    let mut accepted = Vec::with_capacity(job.events.len());
+    for json in job.events {
+        match rules.read(json.get().as_bytes()).and_then(verify) {
+            Ok(event) => accepted.push(event),
+            Err(unwelcome) => {
+                metrics::imported(unwelcome.label());
+                debug!(%unwelcome, "an imported event is not stored");
+            }
+        }
+    }
+    accepted
 }
 
 /// What the operator's program lets in.
@@ -94,21 +95,4 @@ fn label(outcome: Result<SaveOutcome, SaveFailed>) -> &'static str {
         Ok(SaveOutcome::Deleted) => "deleted",
         Err(SaveFailed::Away | SaveFailed::Unstorable) => "error",
     }
-}
-
-fn verify(job: Import) -> Vec<VerifiedEvent> {
-    let verify = |json: &str| -> Result<VerifiedEvent, Box<dyn std::error::Error>> {
-        Ok(VerifiedEvent::verify(serde_json::from_str::<Event>(json)?)?)
-    };
-    let mut verified = Vec::with_capacity(job.events.len());
-    for json in job.events {
-        match verify(json.get()) {
-            Ok(event) => verified.push(event),
-            Err(error) => {
-                metrics::imported("invalid");
-                debug!(%error, "an imported event is not valid");
-            }
-        }
-    }
-    verified
 }

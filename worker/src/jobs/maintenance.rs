@@ -17,6 +17,9 @@ use crate::{
 /// Events that are sent again at most to a relay-ws process that missed some.
 const CATCH_UP: u32 = 10_000;
 
+/// Bytes of these: they are in memory together.
+const CATCH_UP_BYTES: u32 = 32 * 1024 * 1024;
+
 /// Steps of one run; what is left then is for the next.
 const STEPS: u32 = 100;
 
@@ -105,7 +108,7 @@ async fn catch_up(process: &str, after: i64, cx: &Context) -> Result<(), JobErro
     let process: ProcessId = process.parse().map_err(JobError::abort)?;
     let accepted = cx
         .store
-        .accepted_after(after, CATCH_UP)
+        .accepted_after(after, CATCH_UP, CATCH_UP_BYTES)
         .await
         .map_err(JobError::retry)?;
     info!(%process, events = accepted.len(), "sending new events again");

@@ -6,6 +6,7 @@ mod import;
 mod maintenance;
 mod new_event;
 mod new_subscription;
+mod reconcile;
 
 pub use authorization_request::authorization_request;
 pub use count_request::count_request;
@@ -13,3 +14,4 @@ pub use import::import;
 pub use maintenance::maintenance;
 pub use new_event::new_event;
 pub use new_subscription::new_subscription;
+pub use reconcile::reconcile;

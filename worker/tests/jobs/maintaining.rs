@@ -108,7 +108,7 @@ async fn a_process_that_missed_events_gets_them_again() {
         .map(|n| note(&n.to_string()).at(n + 1).verified())
         .collect();
     relay.store.save(&[&notes[0]]).await.unwrap();
-    let seen = relay.store.accepted_after(0, 1).await.unwrap()[0].seq;
+    let seen = relay.store.accepted_after(0, 1, u32::MAX).await.unwrap()[0].seq;
     relay
         .store
         .save(&notes[1..].iter().collect::<Vec<_>>())

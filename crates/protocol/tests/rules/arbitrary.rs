@@ -79,7 +79,7 @@ fn tag_filter() -> impl Strategy<Value = TagFilter> {
         select(vec!["", "a", "b", "c", "d"]).prop_map(str::to_owned),
         text()
     ];
-    (select(b"tTdx".to_vec()), list(values)).prop_map(|(letter, values)| TagFilter { letter, values })
+    (select(b"tTdx".to_vec()), list(values)).prop_map(|(letter, values)| TagFilter::new(letter, values))
 }
 
 /// Sorted, each once, and empty now and then.

@@ -35,6 +35,15 @@ fn naive(filter: &Value, event: &Event) -> bool {
         })
 }
 
+/// Without what only NIP-45 looks at: which tag and which value came first.
+fn unordered(mut filter: Filter) -> Filter {
+    filter.tags.sort_by_key(|tag| tag.letter);
+    for tag in &mut filter.tags {
+        tag.first = 0;
+    }
+    filter
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -63,6 +72,6 @@ proptest! {
             list.reverse();
             list.extend(list.clone());
         }
-        prop_assert_eq!(serde_json::from_value::<Filter>(json).unwrap(), filter);
+        prop_assert_eq!(unordered(serde_json::from_value(json).unwrap()), unordered(filter));
     }
 }

@@ -70,6 +70,10 @@ section!(Websocket {
     #[validate(range(min = 1))]
     count_deadline_s: u32,
     #[validate(range(min = 1))]
+    negentropy_deadline_s: u32,
+    #[validate(range(min = 1))]
+    negentropy_idle_timeout_s: u32,
+    #[validate(range(min = 1))]
     auth_deadline_s: u32,
     #[validate(range(min = 1))]
     max_connections: usize,
@@ -96,6 +100,10 @@ section!(Limits {
     max_reply_bytes: usize,
     #[validate(range(min = 1, max = 64))]
     max_subid_length: usize,
+    max_reconciliations: usize,
+    #[validate(range(max = 100_000_000))]
+    max_reconciled_events: u32,
+    count_max_cost: u64,
     max_event_tags: usize,
     max_content_length: usize,
     max_tag_value_length: usize,
@@ -133,12 +141,15 @@ section!(Worker {
     #[validate(range(min = 1, max = 1024))]
     auth_concurrency: usize,
     #[validate(range(min = 1, max = 64))]
+    negentropy_concurrency: usize,
+    #[validate(range(min = 1, max = 64))]
     import_concurrency: usize,
     #[validate(range(min = 1, max = 64))]
     maintenance_concurrency: usize,
     #[validate(range(min = 1, max = 4096))]
     batch_max: usize,
     window_bytes: usize,
+    negentropy_bytes: usize,
     drain_s: u32,
     #[validate(range(min = 1, max = 100_000))]
     maintenance_batch: u32,

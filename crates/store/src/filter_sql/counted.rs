@@ -12,7 +12,7 @@ pub(crate) fn counted(filters: &[(Wanted, Option<Driver>)], now: i64) -> FilterQ
     let mut args = Args::default();
     let selects: Vec<String> = filters
         .iter()
-        .map(|(wanted, driver)| matching(wanted, *driver, &mut args))
+        .map(|(wanted, driver)| matching(wanted, *driver, &["seq"], &mut args))
         .collect();
     // Numbers come twice only from several filters, or by several values of a tag.
     let once = match filters {
@@ -38,14 +38,18 @@ pub(crate) fn counted(filters: &[(Wanted, Option<Driver>)], now: i64) -> FilterQ
     }
 }
 
-fn matching(wanted: &Wanted, driver: Option<Driver>, args: &mut Args) -> String {
+/// What matches, by index alone: `columns` of seq, created_at and id_head. A row may come more than once.
+pub(super) fn matching(wanted: &Wanted, driver: Option<Driver>, columns: &[&str], args: &mut Args) -> String {
     let Some(driver) = driver else {
-        return format!("SELECT seq FROM events WHERE {}", conditions(wanted, args));
+        let (columns, conditions) = (columns.join(", "), conditions(wanted, args));
+        return format!("SELECT {columns} FROM events WHERE {conditions}");
     };
     let slots = Slots::of(driver, wanted, args).into_select();
     let scan = Scan::of(driver, wanted, wanted.since(), args).whole();
+    let columns: Vec<String> = columns.iter().map(|column| format!("k.{column}")).collect();
+    let columns = columns.join(", ");
     // OFFSET 0: each slot is a scan of its own, by all columns of its index.
-    format!("SELECT k.seq FROM ({slots}) s CROSS JOIN LATERAL ({scan} OFFSET 0) k")
+    format!("SELECT {columns} FROM ({slots}) s CROSS JOIN LATERAL ({scan} OFFSET 0) k")
 }
 
 /// For each driver how many rows its slots have, counted up to `at_most`: an array of numbers.

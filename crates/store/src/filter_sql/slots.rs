@@ -134,7 +134,8 @@ fn jump(driver: Driver, values: &str) -> String {
 
 /// The scan of one slot, as a SELECT that wants its lower bound, order and limit yet.
 pub(super) struct Scan {
-    select: String,
+    columns: String,
+    rows: String,
     /// The lower bound.
     pub since: String,
 }
@@ -162,11 +163,17 @@ impl Scan {
                 conditions.push(has_tag(tag, seq, args));
             }
         }
-        let select = format!(
-            "SELECT x.{seq} AS seq, x.created_at, x.id_head FROM {table} x WHERE {}",
-            conditions.join(" AND ")
-        );
-        Self { select, since }
+        Self {
+            columns: format!("x.{seq} AS seq, x.created_at, x.id_head"),
+            rows: format!("{table} x WHERE {}", conditions.join(" AND ")),
+            since,
+        }
+    }
+
+    /// Yields the authors, too: by index for [`Driver::Authors`] and [`Driver::Tag`].
+    pub fn with_author(mut self) -> Self {
+        self.columns.push_str(", x.author");
+        self
     }
 
     pub fn whole(&self) -> String {
@@ -174,7 +181,10 @@ impl Scan {
     }
 
     pub fn above(&self, bound: &str) -> String {
-        format!("{} AND x.created_at >= {bound}", self.select)
+        format!(
+            "SELECT {} FROM {} AND x.created_at >= {bound}",
+            self.columns, self.rows
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::query::{Found, StoredEvent};
 
 /// Events that are looked at. Beyond it Postgres is asked, whose indexes know more of tags.
-const LOOKS: usize = 50_000;
+pub(super) const LOOKS: usize = 50_000;
 
 impl Contents {
     /// The answer, or `None` when Postgres has to be asked.
@@ -72,7 +72,7 @@ impl Contents {
     }
 
     /// Whether everything that the filter asks for is young enough.
-    fn covers(&self, filter: &Filter) -> bool {
+    pub(super) fn covers(&self, filter: &Filter) -> bool {
         filter.since.unwrap_or(0) >= self.floor()
     }
 
@@ -105,7 +105,7 @@ impl Contents {
     }
 
     /// The lists of the rarest condition.
-    fn lists<'c>(&'c self, filter: &'c Filter, test: &Test) -> Vec<&'c List> {
+    pub(super) fn lists<'c>(&'c self, filter: &'c Filter, test: &Test) -> Vec<&'c List> {
         let of_tags = test
             .tags
             .iter()
@@ -127,12 +127,12 @@ impl Contents {
     }
 }
 
-fn candidates(lists: &[&List]) -> usize {
+pub(super) fn candidates(lists: &[&List]) -> usize {
     lists.iter().map(|list| list.len()).sum()
 }
 
 /// Several lists as one, newest first, each event once.
-struct Walk<'c> {
+pub(super) struct Walk<'c> {
     lists: Vec<&'c List>,
     /// Of each list that is not at its end: the newest place not yet given, the list, the place's position in it.
     heads: BinaryHeap<(Place, usize, usize)>,
@@ -142,7 +142,7 @@ struct Walk<'c> {
 }
 
 impl<'c> Walk<'c> {
-    fn new(lists: Vec<&'c List>, filter: &Filter) -> Self {
+    pub fn new(lists: Vec<&'c List>, filter: &Filter) -> Self {
         let since = filter.since.unwrap_or(0);
         let head = |(number, list): (usize, &&'c List)| {
             let end = match filter.until {

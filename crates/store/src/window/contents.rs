@@ -44,11 +44,19 @@ impl Contents {
     }
 
     pub fn entry(&self, place: Place) -> &Entry {
-        &self.entries[place.slot as usize]
+        self.at(place.slot)
     }
 
     pub fn with_id(&self, id: &EventId) -> Option<&Entry> {
-        self.by_id.get(id).map(|slot| &self.entries[*slot as usize])
+        self.slot(id).map(|slot| self.at(slot))
+    }
+
+    pub fn slot(&self, id: &EventId) -> Option<u32> {
+        self.by_id.get(id).copied()
+    }
+
+    pub fn at(&self, slot: u32) -> &Entry {
+        &self.entries[slot as usize]
     }
 
     pub fn all(&self) -> &List {

@@ -6,6 +6,7 @@
 
 mod answer;
 mod contents;
+mod count;
 mod entry;
 mod follow;
 mod load;

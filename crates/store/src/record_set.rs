@@ -1,0 +1,245 @@
+//! All that match a filter as records of 48 bytes: what a reconciliation (NIP-77) compares. A set is read once, and then
+//! follows what is stored and removed.
+
+use std::{collections::HashSet, time::Duration};
+
+use futures::TryStreamExt;
+use protocol::{Event, EventId, Filter};
+use sqlx::{AssertSqlSafe, Executor, Row, postgres::PgRow};
+
+use crate::{
+    Store, StoreError,
+    batch::signed,
+    filter_sql::{Driver, Wanted, records},
+    query::bind,
+    recheck::Recheck,
+};
+
+/// New events and removals up to which a set follows; beyond it is read anew.
+const STEP: i64 = 10_000;
+
+/// What a reconciliation compares of an event. Sorted as NIP-77 wants it: by time, then by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    /// Unix seconds.
+    pub created_at: u64,
+    /// Its id.
+    pub id: EventId,
+    seq: i64,
+}
+
+/// Every event that matched a filter at some moment.
+#[derive(Debug, Clone, Default)]
+pub struct RecordSet {
+    /// Sorted, each once.
+    pub records: Vec<Record>,
+    /// Up to where what was stored and removed is known.
+    position: Position,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Position {
+    seq: i64,
+    removal: i64,
+}
+
+/// What came since.
+#[derive(Debug, Default)]
+struct News {
+    records: Vec<Record>,
+    removed: HashSet<i64>,
+    position: Position,
+    rows: i64,
+}
+
+impl Store {
+    /// The set of a filter, without what has expired at `now` (unix seconds); `None` when it has more than `most` records.
+    /// A limit takes the newest.
+    pub async fn record_set(
+        &self,
+        filter: &Filter,
+        most: u32,
+        patience: Duration,
+        now: u64,
+    ) -> Result<Option<RecordSet>, StoreError> {
+        // What comes while it is read may be in it and is seen again by following; nothing is missed.
+        let mut set = RecordSet {
+            records: Vec::new(),
+            position: self.position().await?,
+        };
+        for (wanted, driver) in self.wanted_all(std::slice::from_ref(filter), now).await? {
+            match self
+                .read_records(&wanted, driver, most, patience, now)
+                .await
+                .map_err(failed)?
+            {
+                Some(records) => set.records = records,
+                None => return Ok(None),
+            }
+        }
+        set.records.sort_unstable();
+        Ok(Some(set))
+    }
+
+    /// The same set as of now: `None` when so much came that it is better read anew.
+    pub async fn follow_records(
+        &self,
+        set: &RecordSet,
+        filter: &Filter,
+        now: u64,
+    ) -> Result<Option<Followed>, StoreError> {
+        let news = self.news(set.position, filter, now).await?;
+        if news.rows > STEP || filter.limit.is_some() && news.rows > 0 {
+            return Ok(None);
+        }
+        if news.position == set.position {
+            return Ok(Some(Followed::Same));
+        }
+        Ok(Some(Followed::New(set.with(news))))
+    }
+
+    async fn position(&self) -> Result<Position, StoreError> {
+        let row = sqlx::query(
+            "SELECT coalesce((SELECT max(seq) FROM events), 0), coalesce((SELECT max(n) FROM removals), 0)",
+        )
+        .fetch_one(&self.reads)
+        .await
+        .map_err(failed)?;
+        let column = |at: usize| row.try_get(at).map_err(failed);
+        Ok(Position {
+            seq: column(0)?,
+            removal: column(1)?,
+        })
+    }
+
+    /// In a stream: as rows a million of them would take ten times the memory.
+    async fn read_records(
+        &self,
+        wanted: &Wanted<'_>,
+        driver: Option<Driver>,
+        most: u32,
+        patience: Duration,
+        now: u64,
+    ) -> Result<Option<Vec<Record>>, sqlx::Error> {
+        let (query, recheck) = (
+            records(wanted, driver, most.into(), signed(now)),
+            Recheck::new(wanted.filter),
+        );
+        let mut transaction = self.counts.begin().await?;
+        let timeout = format!("SET LOCAL statement_timeout = {}", patience.as_millis());
+        transaction.execute(AssertSqlSafe(timeout)).await?;
+        let mut records = Vec::new();
+        {
+            let mut rows = bind(&query).fetch(&mut *transaction);
+            while let Some(row) = rows.try_next().await? {
+                let Some(seq) = row.try_get(0)? else {
+                    return Ok(None);
+                };
+                if row
+                    .try_get::<Option<&[u8]>, _>(3)?
+                    .is_none_or(|raw| recheck.holds(raw))
+                {
+                    records.push(record(&row, seq)?);
+                }
+            }
+        }
+        transaction.commit().await?;
+        Ok(Some(records))
+    }
+
+    /// One statement, one moment.
+    async fn news(&self, since: Position, filter: &Filter, now: u64) -> Result<News, StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, created_at, id, raw, NULL::bigint[] FROM \
+             (SELECT * FROM events WHERE seq > $1 ORDER BY seq LIMIT $3) e WHERE expires_at IS NULL OR expires_at > $4 \
+             UNION ALL SELECT n, NULL, NULL, NULL, seqs FROM \
+             (SELECT * FROM removals WHERE n > $2 ORDER BY n LIMIT $3) r",
+        )
+        .bind(since.seq)
+        .bind(since.removal)
+        .bind(STEP + 1)
+        .bind(signed(now))
+        .fetch_all(&self.reads)
+        .await
+        .map_err(failed)?;
+        let mut news = News {
+            position: since,
+            ..News::default()
+        };
+        rows.iter()
+            .try_for_each(|row| news.read(row, filter))
+            .map_err(failed)?;
+        Ok(news)
+    }
+}
+
+/// How a set was brought up to date.
+#[derive(Debug)]
+pub enum Followed {
+    /// Nothing came.
+    Same,
+    /// This is the set now.
+    New(RecordSet),
+}
+
+impl News {
+    fn read(&mut self, row: &PgRow, filter: &Filter) -> Result<(), sqlx::Error> {
+        self.rows += 1;
+        let number: i64 = row.try_get(0)?;
+        if let Some(seqs) = row.try_get::<Option<Vec<i64>>, _>(4)? {
+            self.position.removal = self.position.removal.max(number);
+            self.removed.extend(seqs);
+            return Ok(());
+        }
+        self.position.seq = self.position.seq.max(number);
+        let raw: &[u8] = row.try_get(3)?;
+        if serde_json::from_slice::<Event>(raw).is_ok_and(|event| filter.matches(&event)) {
+            self.records.push(record(row, number)?);
+        }
+        Ok(())
+    }
+}
+
+impl RecordSet {
+    /// About what it takes in memory.
+    pub fn bytes(&self) -> usize {
+        self.records.capacity() * size_of::<Record>()
+    }
+
+    fn with(&self, mut news: News) -> Self {
+        news.records.sort_unstable();
+        let mut records = Vec::with_capacity(self.records.len() + news.records.len());
+        let mut new = news.records.into_iter().peekable();
+        for old in &self.records {
+            while let Some(next) = new.next_if(|next| next < old) {
+                records.push(next);
+            }
+            records.push(*old);
+        }
+        records.extend(new);
+        // What came while the set was read comes twice.
+        records.dedup();
+        if !news.removed.is_empty() {
+            records.retain(|record| !news.removed.contains(&record.seq));
+        }
+        Self {
+            records,
+            position: news.position,
+        }
+    }
+}
+
+fn record(row: &PgRow, seq: i64) -> Result<Record, sqlx::Error> {
+    Ok(Record {
+        created_at: row.try_get::<i64, _>(1)?.unsigned_abs(),
+        id: EventId::from_bytes(row.try_get(2)?),
+        seq,
+    })
+}
+
+fn failed(source: sqlx::Error) -> StoreError {
+    StoreError::Query {
+        operation: "read a set of records",
+        source,
+    }
+}
