@@ -106,7 +106,7 @@ CREATE TABLE removals (
     at timestamptz NOT NULL DEFAULT now()
 );
 
--- Removes events with their tags, which their index finds by the whole key, and notes it. PL/pgSQL, since the plans of a
+-- Removes events with their words and tags, which their index finds by the whole key, and notes it. PL/pgSQL, since the plans of a
 -- function in SQL are made anew at every call: that was a tenth of what ingest() costs.
 CREATE FUNCTION remove_events(p_seqs bigint[]) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -123,6 +123,8 @@ BEGIN
           AND t.event = r.seq
     ), undelegated AS (
         DELETE FROM event_delegators d USING removed r WHERE d.event = r.seq
+    ), unsearched AS (
+        DELETE FROM searchable_contents WHERE event = ANY (p_seqs)
     ), noted AS (
         INSERT INTO removals (seqs) VALUES (p_seqs)
     )

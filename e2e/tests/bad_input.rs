@@ -203,14 +203,6 @@ async fn a_broken_req_gets_closed_with_its_id() {
         "unsupported",
     )
     .await;
-    check(
-        client,
-        json!(["REQ", "s", {"search": "x"}]),
-        "CLOSED",
-        json!("s"),
-        "unsupported",
-    )
-    .await;
     assert!(
         client.req("s", &[json!({"kinds": [70_000]})]).await.is_empty(),
         "a kind that cannot be matches nothing"

@@ -4,6 +4,7 @@
 mod admin;
 mod bad_input;
 mod clients;
+mod hostile;
 mod import_export;
 mod kinds;
 mod nip01;
@@ -17,6 +18,7 @@ mod nip28;
 mod nip40;
 mod nip43;
 mod nip45;
+mod nip50;
 mod nip67;
 mod nip77;
 mod plugins;

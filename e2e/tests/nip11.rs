@@ -18,6 +18,13 @@ async fn http(stack: &Stack, method: &str, accept: &str) -> (String, String) {
     (head.to_lowercase(), body.to_owned())
 }
 
+/// What the relay says that it supports.
+pub async fn supported_nips(stack: &Stack) -> Vec<Value> {
+    let (_, body) = http(stack, "GET", "application/nostr+json").await;
+    let mut info: Value = serde_json::from_str(&body).unwrap();
+    info["supported_nips"].as_array_mut().unwrap().split_off(0)
+}
+
 #[tokio::test]
 async fn tells_what_the_relay_is_and_its_limits() {
     let stack = Stack::builder()

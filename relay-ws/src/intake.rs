@@ -44,7 +44,7 @@ impl Intake {
     /// The intake, and the events that [`crate::enqueue`] takes.
     pub fn new(producer: Producer, max_depth: u64) -> (Self, mpsc::Receiver<Accepted>) {
         let (events, waiting) = mpsc::channel(WAITING);
-        let full = [Queue::Event, Queue::Req, Queue::Count, Queue::Negentropy]
+        let full = [Queue::Event, Queue::Req, Queue::Search, Queue::Count, Queue::Negentropy]
             .map(|queue| (queue, AtomicBool::new(false)));
         (
             Self {

@@ -59,6 +59,9 @@ fn supported_nips(config: &Config) -> Vec<u16> {
     if config.membership.enabled {
         nips.push(43);
     }
+    if config.search.enabled {
+        nips.push(50);
+    }
     nips.sort_unstable();
     nips
 }

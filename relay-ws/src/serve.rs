@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fred::{clients::Client, interfaces::HashesInterface};
 use metrics_exporter_prometheus::PrometheusHandle;
+use protocol::{SearchRules, search::InvalidSearchRules};
 use pubsub::{Copies, Keys, Listeners, ProcessId, Publisher, PubsubError, Subscriber};
 use queue::Producer;
 use runtime::{
@@ -52,6 +53,9 @@ pub enum ServeError {
     /// The settings cannot be read.
     #[error("could not read the settings from Redis")]
     Settings(#[source] fred::error::Error),
+    /// `[search]` asks for what cannot be.
+    #[error("the settings of search")]
+    Search(#[from] InvalidSearchRules),
     /// There is no NIP-11 document.
     #[error(transparent)]
     Info(#[from] InfoError),
@@ -152,11 +156,12 @@ async fn start(
     let (presence, writer) = Presence::new(data.clone(), keys.clone());
     let (intake, accepted) = Intake::new(Producer::new(jobs, keys.namespace()), config.queue.max_depth);
     let (verifier, submissions) = Verifier::new();
+    let search = SearchRules::new(config.search.searchable_kinds(), &config.search.languages)?;
     let threads = config.websocket.verify_threads;
     let relay = Arc::new(Relay {
         process,
         connections: Connections::default(),
-        live: LiveIndex::default(),
+        live: LiveIndex::new(search),
         published: RecentIds::default(),
         known: RecentIds::default(),
         intake: Arc::new(intake),

@@ -48,6 +48,7 @@ pub fn describe() {
         "worker_write_policy_failures_total",
         "Children that had to be started again"
     );
+    describe_counter!("worker_searchable_events_total", "Events that became searchable");
     describe_gauge!("queue_waiting", "Jobs that nobody has taken");
     describe_gauge!("queue_running", "Jobs in the hands of workers");
     describe_gauge!("queue_dead", "Dead letters");
@@ -62,6 +63,11 @@ pub fn event(outcome: &'static str) {
 /// An event of an import.
 pub fn imported(outcome: &'static str) {
     counter!("worker_imported_total", "outcome" => outcome).increment(1);
+}
+
+/// Events that became searchable.
+pub fn searchable(events: usize) {
+    counter!("worker_searchable_events_total").increment(events as u64);
 }
 
 /// A batch that was committed, or was not.

@@ -4,7 +4,9 @@ use apalis::prelude::{Data, Monitor, WorkerBuilder, WorkerBuilderExt};
 use pubsub::ProcessId;
 use queue::{
     Delivery, Job, Queue, StreamBackend, StreamConfig,
-    jobs::{AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSubscription, Reconcile},
+    jobs::{
+        AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSearch, NewSubscription, Reconcile,
+    },
 };
 use runtime::redis::{self, RedisClient, RedisError};
 
@@ -40,6 +42,7 @@ pub async fn monitor(cx: Context) -> Result<Monitor, RedisError> {
     Ok(register!(Monitor::new(), workers,
         NewEvents => jobs::new_event,
         NewSubscription => jobs::new_subscription,
+        NewSearch => jobs::new_search,
         CountRequest => jobs::count_request,
         Reconcile => jobs::reconcile,
         AuthorizationRequest => jobs::authorization_request,
@@ -64,6 +67,7 @@ impl Workers {
                 Queue::Req => worker.req_concurrency,
                 Queue::Count => worker.count_concurrency,
                 Queue::Negentropy => worker.negentropy_concurrency,
+                Queue::Search => worker.search_concurrency,
                 Queue::Auth => worker.auth_concurrency,
                 Queue::Import => worker.import_concurrency,
                 Queue::Maintenance => worker.maintenance_concurrency,

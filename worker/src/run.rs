@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::MonitorError;
 use metrics_exporter_prometheus::PrometheusHandle;
-use protocol::{InvalidSecretKey, SigningKey};
+use protocol::{InvalidSecretKey, SearchRules, SigningKey, search::InvalidSearchRules};
 use pubsub::{Copies, Keys, LatestEvents, Listeners, Publisher, Upkeep};
 use queue::{Producer, Queue};
 use runtime::{
@@ -39,6 +39,9 @@ pub enum RunError {
     /// Postgres is away, or the schema could not be brought up to date.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// `[search]` asks for what cannot be.
+    #[error("the settings of search")]
+    Search(#[from] InvalidSearchRules),
     /// The health pages cannot be served.
     #[error("could not serve the health pages")]
     Health(#[source] std::io::Error),
@@ -125,6 +128,15 @@ async fn connect_store(config: &Config) -> Result<Store, StoreError> {
     .await
 }
 
+async fn with_search(store: Store, search: &config::Search) -> Result<Store, RunError> {
+    let rules = SearchRules::new(search.searchable_kinds(), &search.languages)?;
+    let store = store.with_search(rules, search.max_ranked, search.timeout());
+    if store.adopt_search_rules().await? {
+        info!("all events are made searchable by new rules, which takes a while");
+    }
+    Ok(store)
+}
+
 async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Result<Context, RunError> {
     let keys = Keys::new(config.redis.namespace.clone());
     let publishing = redis::connect(config.redis.pubsub(), "worker").await?;
@@ -133,6 +145,7 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
         .await?
         .with_delegation(config.policy.delegation)
         .with_window(config.worker.window_bytes);
+    let store = with_search(store, &config.search).await?;
     let announcer = Announcer {
         publisher: Publisher::new(publishing.clone(), keys.clone()),
         listeners: listeners(&config, publishing, shutdown),

@@ -15,6 +15,7 @@ const TABLE: [(&str, u64, Task); 5] = [
     ("rate_limit_keys", 600, Task::RateLimitKeys),
     ("dead_consumers", 60, Task::DeadConsumers),
     ("member_list", 60, Task::MemberList),
+    ("searchable_events", 1, Task::SearchableEvents),
 ];
 
 /// Enqueues each when it is due, unless another worker has, until `stop`.

@@ -1,6 +1,6 @@
 //! What a subscription asks for.
 
-use crate::{Event, EventId, PublicKey};
+use crate::{Event, EventId, PublicKey, Search};
 
 /// One filter of a REQ or COUNT: all its conditions hold together ([NIP-01](https://nips.nostr.com/1)).
 ///
@@ -23,7 +23,7 @@ pub struct Filter {
     /// Most stored events to send; says nothing about live ones.
     pub limit: Option<u32>,
     /// `"search"` ([NIP-50](https://nips.nostr.com/50)).
-    pub search: Option<String>,
+    pub search: Option<Search>,
 }
 
 /// The condition on the tags of one letter: one of the values must be the first value of such a tag.
@@ -38,7 +38,8 @@ pub struct TagFilter {
 }
 
 impl Filter {
-    /// Whether an event meets every condition. `limit` is none, `search` is the worker's.
+    /// Whether an event meets every condition. `limit` is none, and `search` is apart: it takes the words
+    /// of the event ([`search::Searchable`](crate::search::Searchable)).
     pub fn matches(&self, event: &Event) -> bool {
         self.matches_for(event, None)
     }
@@ -54,13 +55,19 @@ impl Filter {
             && self.tags.iter().all(|tag| tag.matches(event))
     }
 
-    /// Whether no event at all can match: a list is empty, or the time window is.
+    /// Whether no event at all can match: a list is empty, the time window is, or the search has no word.
     pub fn matches_nothing(&self) -> bool {
         self.ids.as_ref().is_some_and(Vec::is_empty)
             || self.authors.as_ref().is_some_and(Vec::is_empty)
             || self.kinds.as_ref().is_some_and(Vec::is_empty)
             || self.tags.iter().any(|tag| tag.values.is_empty())
+            || self.search.as_ref().is_some_and(Search::matches_nothing)
             || matches!((self.since, self.until), (Some(since), Some(until)) if since > until)
+    }
+
+    /// What is searched for, unless it narrows nothing.
+    pub fn searched(&self) -> Option<&Search> {
+        self.search.as_ref().filter(|search| search.narrows())
     }
 
     /// Values in all lists together.

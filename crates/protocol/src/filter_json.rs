@@ -8,12 +8,15 @@ use serde::{
     ser::SerializeMap,
 };
 
-use crate::{EventId, Filter, MAX_CREATED_AT, Prefix, PublicKey, Reason, TagFilter};
+use crate::{
+    EventId, Filter, MAX_CREATED_AT, Prefix, PublicKey, Reason, Search, TagFilter, search::InvalidSearch,
+};
 
 /// A filter with its unknown keys, so that the answer can tell "unsupported" from "invalid".
 pub(crate) struct ParsedFilter {
     filter: Filter,
     unknown: Option<String>,
+    invalid_search: Option<InvalidSearch>,
 }
 
 /// Why a filter cannot be served.
@@ -25,6 +28,9 @@ pub enum InvalidFilter {
     /// Such a window is always empty.
     #[error("since is later than until")]
     SinceAfterUntil,
+    /// A search that is too long or cannot be understood.
+    #[error(transparent)]
+    Search(#[from] InvalidSearch),
 }
 
 impl InvalidFilter {
@@ -32,7 +38,7 @@ impl InvalidFilter {
     pub fn reason(&self) -> Reason {
         let prefix = match self {
             Self::UnknownElement(_) => Prefix::Unsupported,
-            Self::SinceAfterUntil => Prefix::Invalid,
+            Self::SinceAfterUntil | Self::Search(_) => Prefix::Invalid,
         };
         Reason::new(prefix, self.to_string())
     }
@@ -42,6 +48,9 @@ impl ParsedFilter {
     pub(crate) fn check(self) -> Result<Filter, InvalidFilter> {
         if let Some(key) = self.unknown {
             return Err(InvalidFilter::UnknownElement(key));
+        }
+        if let Some(error) = self.invalid_search {
+            return Err(error.into());
         }
         match (self.filter.since, self.filter.until) {
             (Some(since), Some(until)) if since > until => Err(InvalidFilter::SinceAfterUntil),
@@ -76,6 +85,7 @@ impl<'de> Visitor<'de> for FilterObject {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ParsedFilter, A::Error> {
         let mut filter = Filter::default();
         let mut unknown = None;
+        let mut invalid_search = None;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "ids" => once(&mut filter.ids, "ids", set::<EventId, A>(&mut map)?)?,
@@ -100,7 +110,10 @@ impl<'de> Visitor<'de> for FilterObject {
                     let limit = u32::try_from(map.next_value::<u64>()?).unwrap_or(u32::MAX);
                     once(&mut filter.limit, "limit", limit)?;
                 }
-                "search" => once(&mut filter.search, "search", map.next_value::<String>()?)?,
+                "search" => match Search::parse(&map.next_value::<String>()?) {
+                    Ok(search) => once(&mut filter.search, "search", search)?,
+                    Err(error) => invalid_search = Some(error),
+                },
                 other => match tag_letter(other) {
                     Some(letter) => filter.tags.push(tag_filter(letter, &filter.tags, &mut map)?),
                     None => {
@@ -110,7 +123,11 @@ impl<'de> Visitor<'de> for FilterObject {
                 },
             }
         }
-        Ok(ParsedFilter { filter, unknown })
+        Ok(ParsedFilter {
+            filter,
+            unknown,
+            invalid_search,
+        })
     }
 }
 

@@ -13,6 +13,18 @@ pub struct Delivery<J> {
     pub enqueued_ms: u64,
 }
 
+impl<J> Delivery<J> {
+    /// The same delivery of what the job holds.
+    pub fn map<K>(self, into: impl FnOnce(J) -> K) -> Delivery<K> {
+        Delivery {
+            job: into(self.job),
+            attempt: self.attempt,
+            is_last: self.is_last,
+            enqueued_ms: self.enqueued_ms,
+        }
+    }
+}
+
 /// Why a job is not done. The handler says aloud whether another attempt makes sense.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {

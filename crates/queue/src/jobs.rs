@@ -151,6 +151,11 @@ pub struct NewSubscription {
     pub filters: Vec<Filter>,
 }
 
+/// REQ with a filter that searches: laid out as [`NewSubscription`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NewSearch(pub NewSubscription);
+
 /// COUNT: laid out as [`NewSubscription`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountRequest {
@@ -241,6 +246,8 @@ pub enum Task {
     DeadConsumers,
     /// Publish the list of members (NIP-43) if it has changed.
     MemberList,
+    /// Make stored events searchable (NIP-50).
+    SearchableEvents,
     /// Publish once more what one relay-ws process may have missed: it lost its pub/sub connection.
     CatchUp {
         /// Its 8 hex characters.
@@ -256,6 +263,10 @@ impl Job for NewEvents {
 
 impl Job for NewSubscription {
     const QUEUE: Queue = Queue::Req;
+}
+
+impl Job for NewSearch {
+    const QUEUE: Queue = Queue::Search;
 }
 
 impl Job for CountRequest {

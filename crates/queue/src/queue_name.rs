@@ -15,6 +15,8 @@ pub enum Queue {
     Count,
     /// `nostr:negentropy`: sets of events to be reconciled.
     Negentropy,
+    /// `nostr:search`: stored events for subscriptions that search (NIP-50).
+    Search,
     /// `nostr:import`: events from elsewhere; plugins may add jobs.
     Import,
     /// `maintenance`: what recurs.
@@ -29,6 +31,7 @@ impl Queue {
         Self::Event,
         Self::Count,
         Self::Negentropy,
+        Self::Search,
         Self::Import,
         Self::Maintenance,
     ];
@@ -41,6 +44,7 @@ impl Queue {
             Self::Event => "nostr:event",
             Self::Count => "nostr:count",
             Self::Negentropy => "nostr:negentropy",
+            Self::Search => "nostr:search",
             Self::Import => "nostr:import",
             Self::Maintenance => "maintenance",
         }

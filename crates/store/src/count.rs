@@ -47,7 +47,12 @@ impl Store {
     }
 
     async fn count_wanted(&self, wanted: &[(Wanted<'_>, Option<Driver>)], now: u64) -> Result<u64, StoreError> {
-        let row = bind(&counted(wanted, signed(now))).fetch_one(&self.counts).await;
+        let searches = wanted.iter().any(|(one, _)| one.search.is_some());
+        let pool = match &self.searching {
+            Some(searching) if searches => &searching.pool,
+            _ => &self.counts,
+        };
+        let row = bind(&counted(wanted, signed(now))).fetch_one(pool).await;
         let count = row.and_then(|row| row.try_get::<i64, _>(0));
         count.map(i64::unsigned_abs).map_err(failed)
     }

@@ -19,7 +19,7 @@ mod slots;
 pub(crate) use args::{Arg, Args, Wanted};
 pub(crate) use authors_of::authors_of;
 pub(crate) use by_id::by_id;
-pub(crate) use counted::{counted, sizes};
+pub(crate) use counted::{counted, has_tags, sizes};
 pub(crate) use estimated::estimated;
 pub use every::Order;
 pub(crate) use every::every;

@@ -21,6 +21,7 @@ mod query;
 mod recheck;
 mod record_set;
 mod save;
+mod search;
 mod window;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
@@ -32,6 +33,7 @@ use sqlx::{
 };
 
 use authors::AuthorIds;
+use search::Searching;
 use window::Window;
 
 pub use accepted_after::Accepted;
@@ -45,6 +47,7 @@ pub use membership::{Invite, Joined, ListTurn};
 pub use query::{Found, StoredEvent};
 pub use record_set::{Followed, Record, RecordSet};
 pub use save::{SaveOutcome, Saved};
+pub use search::Followed;
 pub use window::WindowStats;
 
 /// The schema.
@@ -76,6 +79,8 @@ pub struct Store {
     delegation: bool,
     /// The newest events, if they are kept in memory.
     window: Option<Arc<Window>>,
+    /// What full-text search needs, if it is on.
+    searching: Option<Arc<Searching>>,
 }
 
 impl Store {
@@ -125,6 +130,7 @@ impl Store {
             authors: Arc::default(),
             delegation: false,
             window: None,
+            searching: None,
         })
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Plan {
 }
 
 /// Rows up to which one of several conditions may drive: each costs a look at the others, about 4 µs.
-const BOUNDED: i64 = 4000;
+pub(crate) const BOUNDED: i64 = 4000;
 
 /// Where every condition alone has many rows, as two popular tags do, they are searched backwards in time: a day, a week,
 /// and so on by eights. What is common to both is then found in the first days, or is so rare that all has to be read.
@@ -103,6 +103,7 @@ mod tests {
                     filter,
                     authors: None,
                     as_delegators: false,
+                    search: None,
                 },
                 now,
             )

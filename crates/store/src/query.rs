@@ -1,14 +1,17 @@
 //! Events out: what matches filters, newest first, as the bytes that were stored.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use protocol::{EventId, Filter};
-use sqlx::{AssertSqlSafe, Row, postgres::PgArguments, postgres::PgRow};
+use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgArguments, postgres::PgRow};
 
 use crate::{
     Store, StoreError,
     batch::signed,
     filter_sql::{Arg, Driver, FilterQuery, Wanted, by_id, newest},
     recheck::Recheck,
+    search::tsquery,
 };
 
 /// A stored event.
@@ -25,7 +28,8 @@ pub struct StoredEvent {
 /// What matched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Newest first; of those equally old the lowest id first; each once.
+    /// Newest first; of those equally old the lowest id first; each once. If a filter searches: what each filter found, one
+    /// after the other, and of a search the best first.
     pub events: Vec<StoredEvent>,
     /// Whether nothing that matches was left out (NIP-67 `finish`).
     pub complete: bool,
@@ -44,12 +48,17 @@ impl Store {
         for filter in filters {
             let found = match answers.next().flatten() {
                 Some(found) => found,
+                None if filter.searched().is_some() => self.search(filter, now).await?,
                 None => self.query_one(filter, now).await?,
             };
             all.complete &= found.complete;
             all.events.extend(found.events);
         }
-        if filters.len() > 1 {
+        if filters.iter().any(|filter| filter.searched().is_some()) {
+            // In the order of their quality: one filter's after the other's.
+            let mut seen = HashSet::with_capacity(all.events.len());
+            all.events.retain(|event| seen.insert(event.id));
+        } else if filters.len() > 1 {
             all.events.sort_unstable_by_key(newest_first);
             all.events.dedup_by_key(|event| event.id);
         }
@@ -78,7 +87,9 @@ impl Store {
         // One more than is sent tells whether there is more.
         if filter.ids.is_some() {
             let asked = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
-            let (_, events) = self.fetch(&by_id(wanted, asked, signed(now)), filter).await?;
+            let (_, events) = self
+                .fetch(&by_id(wanted, asked, signed(now)), filter, &self.reads)
+                .await?;
             return Ok(Found::cut(events, limit));
         }
         let plan = self.plan(wanted, now).await?;
@@ -105,7 +116,11 @@ impl Store {
         loop {
             let n = i64::try_from(asked).unwrap_or(i64::MAX);
             let (rows, events) = self
-                .fetch(&newest(wanted, driver, since, n, signed(now)), wanted.filter)
+                .fetch(
+                    &newest(wanted, driver, since, n, signed(now)),
+                    wanted.filter,
+                    &self.reads,
+                )
                 .await?;
             if rows < asked || events.len() > limit {
                 return Ok(events);
@@ -117,10 +132,11 @@ impl Store {
     }
 
     /// The number of rows, and the events that they really are.
-    async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         query: &FilterQuery,
         filter: &Filter,
+        pool: &PgPool,
     ) -> Result<(usize, Vec<StoredEvent>), StoreError> {
         let recheck = Recheck::new(filter);
         let read = |rows: Vec<PgRow>| -> Result<_, sqlx::Error> {
@@ -131,7 +147,7 @@ impl Store {
             Ok((rows.len(), events))
         };
         bind(query)
-            .fetch_all(&self.reads)
+            .fetch_all(pool)
             .await
             .and_then(read)
             .map_err(|source| StoreError::Query {
@@ -153,6 +169,7 @@ impl Store {
             for wanted in own.into_iter().chain(delegated) {
                 let driver = match filter.ids {
                     Some(_) => None,
+                    None if wanted.search.is_some() => None,
                     None => Some(self.plan(&wanted, now).await?.driver),
                 };
                 all.push((wanted, driver));
@@ -171,20 +188,45 @@ impl Store {
             None => None,
         };
         let is_nobody = authors.as_ref().is_some_and(Vec::is_empty);
-        Ok((!is_nobody).then_some(Wanted {
-            filter,
-            authors,
-            as_delegators: false,
+        if is_nobody {
+            return Ok(None);
+        }
+        let Some(search) = filter.searched() else {
+            return Ok(Some(Wanted {
+                filter,
+                authors,
+                as_delegators: false,
+                search: None,
+            }));
+        };
+        // Where nothing is searchable nothing is found.
+        Ok(self.searching.as_ref().map(|searching| {
+            let search = tsquery(
+                search,
+                &searching.rules,
+                authors.as_deref(),
+                filter.kinds.as_deref(),
+            );
+            Wanted {
+                filter,
+                authors,
+                as_delegators: false,
+                search: Some(search),
+            }
         }))
     }
 
-    /// The same filter by those whom events were signed for.
+    /// The same filter by those whom events were signed for. A search asks who signed.
     pub(crate) fn as_delegators<'f>(&self, wanted: &Wanted<'f>) -> Option<Wanted<'f>> {
+        if wanted.search.is_some() {
+            return None;
+        }
         let authors = wanted.authors.clone().filter(|_| self.delegation)?;
         Some(Wanted {
             filter: wanted.filter,
             authors: Some(authors),
             as_delegators: true,
+            search: None,
         })
     }
 }
@@ -228,6 +270,7 @@ pub(crate) fn bind(statement: &FilterQuery) -> sqlx::query::Query<'_, sqlx::Post
             Arg::Ints(values) => query.bind(values),
             Arg::Int4s(values) => query.bind(values),
             Arg::Bytes(values) => query.bind(values),
+            Arg::Text(value) => query.bind(value),
         };
     }
     query

@@ -273,6 +273,20 @@ impl Process {
         self.ready().await;
     }
 
+    /// Another setting from its next start on.
+    pub fn set(&mut self, key: &str, value: impl std::fmt::Display) {
+        self.environment
+            .insert(format!("SWITCHYARD_{key}"), value.to_string());
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        1024 * kilobytes.expect("its peak")
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

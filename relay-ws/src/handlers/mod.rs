@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Instant};
 
 use metrics::counter;
 use protocol::{Answer, BadMessage, ClientMessage, Filter, Prefix, Reason};
-use runtime::config::Limits;
+use runtime::config::Config;
 
 use crate::{connection::Connection, rate_limit::Action, relay::Relay};
 
@@ -96,7 +96,8 @@ impl Cx<'_> {
 }
 
 /// Checks filters against the limits and gives each a limit of its own.
-fn within_limits(filters: &mut [Filter], subscription: &str, limits: &Limits) -> Result<(), Reason> {
+fn within_limits(filters: &mut [Filter], subscription: &str, config: &Config) -> Result<(), Reason> {
+    let (limits, searches) = (&config.limits, config.search.enabled);
     let invalid = |text: String| Err(Reason::new(Prefix::Invalid, text));
     if subscription.chars().count() > limits.max_subid_length {
         return invalid(format!(
@@ -114,7 +115,7 @@ fn within_limits(filters: &mut [Filter], subscription: &str, limits: &Limits) ->
                 limits.max_filter_values
             ));
         }
-        if filter.search.is_some() {
+        if filter.search.is_some() && !searches {
             return Err(Reason::new(Prefix::Unsupported, "search is not supported here"));
         }
         filter.limit = Some(filter.limit.unwrap_or(limits.default_limit).min(limits.max_limit));

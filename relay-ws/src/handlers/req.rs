@@ -7,7 +7,7 @@ use protocol::{Filter, Hint, Prefix, Reason, SubscriptionId};
 use pubsub::{FoundPage, PageHeader};
 use queue::{
     Queue,
-    jobs::{NewSubscription, Version},
+    jobs::{NewSearch, NewSubscription, Version},
 };
 use tracing::warn;
 
@@ -49,13 +49,13 @@ impl Cx<'_> {
     fn is_servable(&self, id: &SubscriptionId, filters: &mut [Filter]) -> Result<(), Reason> {
         self.is_allowed(Action::Req)?;
         let config = &self.relay.config;
-        within_limits(filters, id.as_str(), &config.limits)?;
+        within_limits(filters, id.as_str(), config)?;
         self.is_authorized(config.auth.min_level_req)?;
         if self.connection.other_subscriptions(id.as_str()) >= config.limits.max_subscriptions {
             let text = format!("more than {} subscriptions", config.limits.max_subscriptions);
             return Err(Reason::new(Prefix::RateLimited, text));
         }
-        self.relay.intake.refusal(Queue::Req).map_or(Ok(()), Err)
+        self.relay.intake.refusal(queue(filters)).map_or(Ok(()), Err)
     }
 
     fn register(&self, id: SubscriptionId, filters: Vec<Filter>) -> Arc<Subscription> {
@@ -89,12 +89,26 @@ impl Cx<'_> {
         };
         // The socket is read on meanwhile; how many REQs one client can have on the way is bounded by its subscriptions.
         tokio::spawn(async move {
-            if let Err(error) = relay.intake.push(&job).await {
+            let (subscription, generation) = (job.subscription.clone(), job.generation);
+            let pushed = match queue(&job.filters) {
+                Queue::Search => relay.intake.push(&NewSearch(job)).await,
+                _ => relay.intake.push(&job).await,
+            };
+            if let Err(error) = pushed {
                 warn!(%error, "could not enqueue a REQ");
                 counter!("relay_enqueue_failures_total").increment(1);
                 let reason = "error: could not ask for stored events, try again later";
-                relay.close_subscription(&connection, job.subscription.as_str(), job.generation, reason);
+                relay.close_subscription(&connection, subscription.as_str(), generation, reason);
             }
         });
+    }
+}
+
+/// A search may take long, and has a queue of its own.
+fn queue(filters: &[Filter]) -> Queue {
+    if filters.iter().any(|filter| filter.searched().is_some()) {
+        Queue::Search
+    } else {
+        Queue::Req
     }
 }

@@ -15,16 +15,17 @@ use std::{
 use ahash::{AHashMap, RandomState};
 use indexmap::IndexSet;
 use parking_lot::Mutex;
-use protocol::{Event, EventId, Filter, PublicKey};
+use protocol::{Event, EventId, Filter, PublicKey, SearchRules, search::Searchable};
 use slab::Slab;
 
 use super::Subscription;
 
 /// All filters of all connections of this process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LiveIndex {
     index: Mutex<Index>,
     events: AtomicU64,
+    search: SearchRules,
 }
 
 /// Places of filters; removing one is as cheap as adding it, however many share a value.
@@ -54,6 +55,15 @@ enum Hook {
 pub struct Hung(Vec<usize>);
 
 impl LiveIndex {
+    /// An empty one. The rules tell which events filters that search may find.
+    pub fn new(search: SearchRules) -> Self {
+        Self {
+            index: Mutex::default(),
+            events: AtomicU64::default(),
+            search,
+        }
+    }
+
     /// Adds the filters of a subscription; those that can match nothing are left out.
     pub fn insert(&self, subscription: &Arc<Subscription>) -> Hung {
         let mut index = self.index.lock();
@@ -84,13 +94,28 @@ impl LiveIndex {
     /// The subscriptions that want an event, each once. Whom it was signed for (NIP-26) counts as its author, too.
     pub fn matching(&self, event: &Event, delegator: Option<PublicKey>) -> Vec<Arc<Subscription>> {
         let number = 1 + self.events.fetch_add(1, Ordering::Relaxed);
-        let index = self.index.lock();
-        let mut found = Vec::new();
-        index.each_candidate(event, delegator, |subscription, filter| {
-            if filter.matches_for(event, delegator) && subscription.found(number) {
+        let (mut found, mut searching) = (Vec::new(), Vec::new());
+        self.index.lock().each_candidate(event, delegator, |subscription, at| {
+            let filter = &subscription.filters[at];
+            if filter.searched().is_some() {
+                // As in the store, who is searched for is who signed.
+                if filter.matches(event) {
+                    searching.push((Arc::clone(subscription), at));
+                }
+            } else if filter.matches_for(event, delegator) && subscription.found(number) {
                 found.push(Arc::clone(subscription));
             }
         });
+        // Without the lock: the words of a long text take a while, and only searches pay for them.
+        if !searching.is_empty()
+            && let Some(words) = Searchable::of(event, &self.search)
+        {
+            searching.retain(|(subscription, at)| {
+                let search = subscription.filters[*at].searched();
+                search.is_some_and(|search| words.matches(search, &self.search)) && subscription.found(number)
+            });
+            found.extend(searching.into_iter().map(|(subscription, _)| subscription));
+        }
         found
     }
 
@@ -138,7 +163,7 @@ impl Index {
         &self,
         event: &Event,
         delegator: Option<PublicKey>,
-        mut test: impl FnMut(&Arc<Subscription>, &Filter),
+        mut test: impl FnMut(&Arc<Subscription>, usize),
     ) {
         let fields = [
             Hook::Id(event.id),
@@ -158,7 +183,7 @@ impl Index {
             .flatten()
         {
             let (subscription, at) = &self.filters[*place];
-            test(subscription, &subscription.filters[*at]);
+            test(subscription, *at);
         }
     }
 }

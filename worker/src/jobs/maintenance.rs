@@ -1,5 +1,7 @@
 //! What recurs. Every task may run twice.
 
+use std::time::{Duration, Instant};
+
 use apalis::prelude::Data;
 use pubsub::{Address, PageWriter, ProcessId};
 use queue::{
@@ -22,6 +24,12 @@ const CATCH_UP_BYTES: u32 = 32 * 1024 * 1024;
 
 /// Steps of one run; what is left then is for the next.
 const STEPS: u32 = 100;
+
+/// Events of one transaction that makes them searchable: its last moment keeps others from being stored.
+const SEARCHABLE_STEP: u32 = 250;
+
+/// How long one run makes events searchable, of the second until the next.
+const SEARCHABLE_FOR: Duration = Duration::from_millis(500);
 
 /// A consumer without jobs that was silent for a minute belonged to a worker that is gone.
 const CONSUMER_SILENCE_MS: u64 = 60_000;
@@ -62,6 +70,7 @@ pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> 
             Ok(())
         }
         Task::MemberList => member_list(&cx).await,
+        Task::SearchableEvents => searchable_events(&cx).await,
         Task::CatchUp { process, after } => catch_up(&process, after, &cx).await,
     }
 }
@@ -87,6 +96,23 @@ async fn member_list(cx: &Context) -> Result<(), JobError> {
     if cx.membership.is_some() {
         cx.store.forget_invites().await.map_err(JobError::retry)?;
         membership::publish_list(cx).await.map_err(JobError::retry)?;
+    }
+    Ok(())
+}
+
+/// Half of the time at most, so that a backlog leaves Postgres and this queue to others.
+async fn searchable_events(cx: &Context) -> Result<(), JobError> {
+    let began = Instant::now();
+    while began.elapsed() < SEARCHABLE_FOR {
+        let followed = cx
+            .store
+            .follow_search(SEARCHABLE_STEP)
+            .await
+            .map_err(JobError::retry)?;
+        metrics::searchable(followed.searchable);
+        if followed.events < SEARCHABLE_STEP as usize {
+            break;
+        }
     }
     Ok(())
 }

@@ -13,5 +13,5 @@ pub use count_request::count_request;
 pub use import::import;
 pub use maintenance::maintenance;
 pub use new_event::new_event;
-pub use new_subscription::new_subscription;
+pub use new_subscription::{new_search, new_subscription};
 pub use reconcile::reconcile;

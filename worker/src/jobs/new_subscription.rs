@@ -3,7 +3,10 @@
 use apalis::prelude::Data;
 use protocol::{Filter, Hint, Kind, Reason};
 use pubsub::{ConnectionId, PageHeader, PageWriter, Reply};
-use queue::{Delivery, JobError, jobs::NewSubscription};
+use queue::{
+    Delivery, JobError,
+    jobs::{NewSearch, NewSubscription},
+};
 use store::{Found, StoreError, StoredEvent};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -61,6 +64,11 @@ async fn find(job: &NewSubscription, cx: &Context) -> Result<Found, StoreError> 
         found.events.insert(0, invitation);
     }
     Ok(found)
+}
+
+/// Handles a job of `nostr:search`: what takes long has workers of its own.
+pub async fn new_search(delivery: Delivery<NewSearch>, cx: Data<Context>) -> Result<(), JobError> {
+    new_subscription(delivery.map(|NewSearch(job)| job), cx).await
 }
 
 /// Sends what fits, newest first; a client that wants the rest asks for it with `until`.

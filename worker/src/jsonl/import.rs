@@ -216,7 +216,7 @@ impl Importer {
 
     fn read(&self, chunk: Chunk) -> (Checked, Vec<(u64, Event)>) {
         let rules = Rules {
-            policy: (!self.options.no_policy).then_some((&self.config.policy, &self.config.auth)),
+            policy: (!self.options.no_policy).then_some(&self.config),
             now: clock::unix_millis() / 1000,
         };
         let longest = if self.options.no_policy {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use protocol::{Event, Filter, PublicKey, TagFilter};
+use protocol::{Event, Filter, PublicKey, Search, TagFilter};
 
 use crate::signed;
 
@@ -51,7 +51,7 @@ pub fn filter() -> impl Strategy<Value = Filter> {
         option::of(0..20_u64),
         option::of(0..20_u64),
         option::of(any::<u32>()),
-        option::of(text()),
+        option::of(text().prop_filter_map("a query", |text| Search::parse(&text).ok())),
     )
         .prop_map(|(ids, authors, kinds, mut tags, since, length, limit, search)| {
             tags.sort_by_key(|tag: &TagFilter| tag.letter);

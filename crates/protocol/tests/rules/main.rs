@@ -8,4 +8,5 @@ mod filter_properties;
 mod known_events;
 mod message_fuzz;
 mod outside_implementation;
+mod search;
 mod signed;

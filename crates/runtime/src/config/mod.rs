@@ -15,7 +15,7 @@ pub use policy::{KindRule, Policy};
 pub use secret::Secret;
 pub use sections::{
     Admin, Auth, Copies, Health, Limits, LogFormat, Membership, OnFailure, Plugins, Postgres, QueueLimits,
-    RateLimits, Redis, RelayInfo, Telemetry, Websocket, Worker, WritePolicy,
+    RateLimits, Redis, RelayInfo, Search, Telemetry, Websocket, Worker, WritePolicy,
 };
 pub use sources::DEFAULTS;
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub queue: QueueLimits,
     #[validate(nested)]
     pub worker: Worker,
+    #[validate(nested)]
+    pub search: Search,
     #[validate(nested)]
     pub policy: Policy,
     #[validate(nested)]

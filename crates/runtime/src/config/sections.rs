@@ -138,6 +138,8 @@ section!(Worker {
     req_concurrency: usize,
     #[validate(range(min = 1, max = 1024))]
     count_concurrency: usize,
+    #[validate(range(min = 1, max = 64))]
+    search_concurrency: usize,
     #[validate(range(min = 1, max = 1024))]
     auth_concurrency: usize,
     #[validate(range(min = 1, max = 64))]
@@ -164,6 +166,16 @@ section!(Membership {
     #[validate(range(min = 1, max = 10_000))]
     max_open_invites: u32,
     max_age_s: u64,
+});
+
+section!(Search {
+    enabled: bool,
+    kinds: Vec<u16>,
+    languages: Vec<String>,
+    #[validate(range(min = 1, max = 100_000))]
+    max_ranked: u32,
+    #[validate(range(min = 1))]
+    timeout_ms: u32,
 });
 
 section!(WritePolicy {
@@ -267,6 +279,18 @@ impl Admin {
     /// A session ends after this time in any case.
     pub fn session_lifetime(&self) -> Duration {
         Duration::from_secs(self.session_lifetime_s.into())
+    }
+}
+
+impl Search {
+    /// The searchable kinds: none when search is off.
+    pub fn searchable_kinds(&self) -> &[u16] {
+        if self.enabled { &self.kinds } else { &[] }
+    }
+
+    /// After this a search is cancelled.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms.into())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use protocol::{Filter, TagFilter};
 
-use crate::{batch::signed, keys::tag_key};
+use crate::{batch::signed, keys::tag_key, search::TsQuery};
 
 /// A filter with the numbers of its authors.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(crate) struct Wanted<'f> {
     pub authors: Option<Vec<i32>>,
     /// The authors are those whom events were signed for (NIP-26), not those who signed.
     pub as_delegators: bool,
+    /// What it searches for.
+    pub search: Option<TsQuery>,
 }
 
 impl Wanted<'_> {
@@ -32,6 +34,7 @@ pub(crate) enum Arg {
     Ints(Vec<i64>),
     Int4s(Vec<i32>),
     Bytes(Vec<Vec<u8>>),
+    Text(String),
 }
 
 /// Arguments, each known in the text by its number.
@@ -48,6 +51,14 @@ impl Args {
 
     pub fn int(&mut self, value: i64) -> String {
         self.push(Arg::Int(value), "bigint")
+    }
+
+    pub fn ints(&mut self, values: Vec<i64>) -> String {
+        self.push(Arg::Ints(values), "bigint[]")
+    }
+
+    pub fn text(&mut self, value: String) -> String {
+        self.push(Arg::Text(value), "text")
     }
 
     pub fn int4s(&mut self, values: Vec<i32>) -> String {

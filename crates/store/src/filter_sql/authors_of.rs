@@ -2,7 +2,7 @@
 
 use super::{
     Args, Driver, FilterQuery, Wanted,
-    by_id::conditions,
+    counted::matching,
     slots::{Scan, Slots},
 };
 
@@ -15,10 +15,7 @@ pub(crate) fn authors_of(wanted: &Wanted, driver: Option<Driver>, offset: usize,
     let mut args = Args::default();
     let now = args.int(now);
     let matching = match driver {
-        None => format!(
-            "SELECT seq, author FROM events WHERE {}",
-            conditions(wanted, &mut args)
-        ),
+        None => matching(wanted, None, &["seq", "author"], &mut args),
         Some(driver) => {
             let slots = Slots::of(driver, wanted, &mut args).into_select();
             let scan = Scan::of(driver, wanted, wanted.since(), &mut args)

@@ -38,5 +38,11 @@ pub(super) fn conditions(wanted: &Wanted, args: &mut Args) -> String {
     for tag in &wanted.filter.tags {
         conditions.push(format!("tags && {}", args.tag(tag)));
     }
+    if let Some(search) = &wanted.search {
+        let words = args.text(search.all.clone());
+        conditions.push(format!(
+            "EXISTS (SELECT FROM searchable_contents s WHERE s.event = seq AND s.words @@ {words}::tsquery OFFSET 0)"
+        ));
+    }
     conditions.join(" AND ")
 }

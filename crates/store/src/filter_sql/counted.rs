@@ -5,9 +5,10 @@ use super::{
     by_id::conditions,
     slots::{Scan, Slots},
 };
+use crate::search::TsQuery;
 
 /// The number of events that match any of the filters and are not expired at `now`, each once. `None` drives a filter
-/// with ids. Only indexes are read. What has expired and is not removed yet are few: they are looked at and taken off.
+/// with ids or a search. Only indexes are read. What has expired and is not removed yet are few: they are looked at and taken off.
 pub(crate) fn counted(filters: &[(Wanted, Option<Driver>)], now: i64) -> FilterQuery {
     let mut args = Args::default();
     let selects: Vec<String> = filters
@@ -40,6 +41,9 @@ pub(crate) fn counted(filters: &[(Wanted, Option<Driver>)], now: i64) -> FilterQ
 
 /// What matches, by index alone: `columns` of seq, created_at and id_head. A row may come more than once.
 pub(super) fn matching(wanted: &Wanted, driver: Option<Driver>, columns: &[&str], args: &mut Args) -> String {
+    if let Some(search) = &wanted.search {
+        return searched(wanted, search, columns, args);
+    }
     let Some(driver) = driver else {
         let (columns, conditions) = (columns.join(", "), conditions(wanted, args));
         return format!("SELECT {columns} FROM events WHERE {conditions}");
@@ -50,6 +54,52 @@ pub(super) fn matching(wanted: &Wanted, driver: Option<Driver>, columns: &[&str]
     let columns = columns.join(", ");
     // OFFSET 0: each slot is a scan of its own, by all columns of its index.
     format!("SELECT {columns} FROM ({slots}) s CROSS JOIN LATERAL ({scan} OFFSET 0) k")
+}
+
+/// By `searchable_contents_by_word`; ids and tags are looked up for what has the words.
+fn searched(wanted: &Wanted, search: &TsQuery, columns: &[&str], args: &mut Args) -> String {
+    let words = args.text(search.all.clone());
+    let mut conditions = vec![
+        format!("s.words @@ {words}::tsquery"),
+        format!("s.created_at >= {}", args.int(wanted.since())),
+        format!("s.created_at <= {}", args.int(wanted.until())),
+    ];
+    if let Some(ids) = &wanted.filter.ids {
+        let ids = args.bytes(ids.iter().map(|id| id.as_bytes().to_vec()).collect());
+        conditions.push(format!(
+            "s.event IN (SELECT seq FROM events WHERE id = ANY ({ids}))"
+        ));
+    }
+    conditions.extend(has_tags(wanted, "s.event", args));
+    let column = |column: &&str| match *column {
+        "seq" => "s.event AS seq".to_owned(),
+        "created_at" => "s.created_at".to_owned(),
+        other => format!("(SELECT e.{other} FROM events e WHERE e.seq = s.event) AS {other}"),
+    };
+    let columns: Vec<String> = columns.iter().map(column).collect();
+    format!(
+        "SELECT {} FROM searchable_contents s WHERE {}",
+        columns.join(", "),
+        conditions.join(" AND ")
+    )
+}
+
+/// The event that has this number has all tags of the filter.
+pub(crate) fn has_tags(wanted: &Wanted<'_>, seq: &str, args: &mut Args) -> Option<String> {
+    let tags: Vec<String> = wanted
+        .filter
+        .tags
+        .iter()
+        .map(|tag| format!("o.tags && {}", args.tag(tag)))
+        .collect();
+    if tags.is_empty() {
+        return None;
+    }
+    // OFFSET 0 keeps it a look at one row.
+    Some(format!(
+        "EXISTS (SELECT FROM events o WHERE o.seq = {seq} AND {} OFFSET 0)",
+        tags.join(" AND ")
+    ))
 }
 
 /// For each driver how many rows its slots have, counted up to `at_most`: an array of numbers.

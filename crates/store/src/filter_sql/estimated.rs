@@ -1,10 +1,17 @@
 //! How many, about, and at what cost: for Postgres's planner, which looks into its statistics only.
 
-use super::{Args, Driver, FilterQuery, Wanted, by_id::conditions};
+use super::{Args, Driver, FilterQuery, Wanted, by_id::conditions, counted::matching};
 
 /// EXPLAIN of a statement that finds what the filter's driver finds. Its rows and its cost are those of the filter.
 pub(crate) fn estimated(wanted: &Wanted, driver: Option<Driver>) -> FilterQuery {
     let mut args = Args::default();
+    if wanted.search.is_some() {
+        let select = matching(wanted, None, &["seq"], &mut args);
+        return FilterQuery {
+            sql: format!("EXPLAIN (FORMAT JSON) {select}"),
+            args: args.list,
+        };
+    }
     let (table, conditions) = match driver {
         Some(Driver::Tag(place)) => {
             let mut conditions = vec![

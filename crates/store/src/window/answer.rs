@@ -20,7 +20,7 @@ pub(super) const LOOKS: usize = 50_000;
 impl Contents {
     /// The answer, or `None` when Postgres has to be asked.
     pub fn answer(&self, filter: &Filter, now: u64) -> Option<Found> {
-        if filter.search.is_some() {
+        if filter.searched().is_some() {
             return None;
         }
         if filter.matches_nothing() {
@@ -61,7 +61,7 @@ impl Contents {
 
     /// Whether there is hope for an answer: a cheap look, for which the window need not be up to date.
     pub fn may_answer(&self, filter: &Filter, now: u64) -> bool {
-        if filter.search.is_some() || filter.until.is_some_and(|until| until < self.floor()) {
+        if filter.searched().is_some() || filter.until.is_some_and(|until| until < self.floor()) {
             return false;
         }
         if let Some(ids) = &filter.ids {

@@ -1,0 +1,130 @@
+//! What matches a search, before anything is ranked: the newest, and not without bound.
+
+use sqlx::Row;
+
+use super::{Searching, marks, marks::Window, tsquery::TsQuery};
+use crate::{
+    Store, StoreError,
+    filter_sql::{Args, Driver, FilterQuery, Wanted, has_tags, sizes},
+    plan::BOUNDED,
+    query::bind,
+};
+
+impl Store {
+    /// Sequence numbers of events that match, the newest `at_most`.
+    pub(super) async fn candidates(
+        &self,
+        searching: &Searching,
+        wanted: &Wanted<'_>,
+        query: &TsQuery,
+        at_most: usize,
+        now: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let (since, until) = (wanted.since(), wanted.until());
+        let whole = Window {
+            marks: Vec::new(),
+            since,
+            until,
+            except: None,
+        };
+        let (source, windows) = if wanted.filter.ids.is_some() {
+            (Source::Ids, vec![whole])
+        } else if let Some(tag) = self.rare_tag(wanted).await? {
+            (Source::Tag(tag), vec![whole])
+        } else {
+            (Source::Words, marks::windows(since, until, now))
+        };
+        let mut found = Vec::new();
+        for window in windows {
+            let statement = source.select(wanted, query, &window, at_most - found.len());
+            let rows = bind(&statement)
+                .fetch_all(&searching.pool)
+                .await
+                .and_then(|rows| {
+                    rows.iter()
+                        .map(|row| row.try_get::<i64, _>(0))
+                        .collect::<Result<Vec<_>, _>>()
+                });
+            found.extend(rows.map_err(failed)?);
+            if found.len() >= at_most {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A tag that so few events have that each can be looked at.
+    async fn rare_tag(&self, wanted: &Wanted<'_>) -> Result<Option<usize>, StoreError> {
+        let drivers: Vec<Driver> = (0..wanted.filter.tags.len()).map(Driver::Tag).collect();
+        if drivers.is_empty() {
+            return Ok(None);
+        }
+        let query = sizes(wanted, &drivers, BOUNDED);
+        let row = bind(&query).fetch_one(&self.reads).await;
+        let sizes: Vec<i64> = row.and_then(|row| row.try_get(0)).map_err(failed)?;
+        let rarest = sizes.into_iter().enumerate().min_by_key(|(_, size)| *size);
+        Ok(rarest.filter(|(_, size)| *size < BOUNDED).map(|(tag, _)| tag))
+    }
+}
+
+fn failed(source: sqlx::Error) -> StoreError {
+    StoreError::Query {
+        operation: "search events",
+        source,
+    }
+}
+
+/// By which index the candidates are found.
+enum Source {
+    /// `events_id`.
+    Ids,
+    /// `searchable_tags_by_tag`, by this one of the filter's tags.
+    Tag(usize),
+    /// `searchable_contents_by_word`.
+    Words,
+}
+
+impl Source {
+    fn select(&self, wanted: &Wanted<'_>, query: &TsQuery, window: &Window, at_most: usize) -> FilterQuery {
+        let mut args = Args::default();
+        let words = args.text(query.marked(&window.marks));
+        let mut conditions = vec![
+            format!("s.words @@ {words}::tsquery"),
+            format!("s.created_at >= {}", args.int(window.since)),
+            format!("s.created_at <= {}", args.int(window.until)),
+        ];
+        if let Some((from, to)) = window.except {
+            let (from, to) = (args.int(from), args.int(to));
+            conditions.push(format!("NOT s.created_at BETWEEN {from} AND {to}"));
+        }
+        let from = match self {
+            Self::Words => {
+                conditions.extend(has_tags(wanted, "s.event", &mut args));
+                "searchable_contents s".to_owned()
+            }
+            Self::Ids => {
+                let ids = wanted.filter.ids.iter().flatten();
+                let ids = args.bytes(ids.map(|id| id.as_bytes().to_vec()).collect());
+                conditions.push(format!("e.id = ANY ({ids})"));
+                conditions.extend(has_tags(wanted, "e.seq", &mut args));
+                "events e JOIN searchable_contents s ON s.event = e.seq".to_owned()
+            }
+            Self::Tag(place) => {
+                let tag = args.tag(&wanted.filter.tags[*place]);
+                conditions.extend(has_tags(wanted, "t.event", &mut args));
+                format!(
+                    "(SELECT DISTINCT event FROM searchable_tags WHERE tag = ANY ({tag})) t \
+                     JOIN searchable_contents s ON s.event = t.event"
+                )
+            }
+        };
+        let n = args.int(i64::try_from(at_most).unwrap_or(i64::MAX));
+        FilterQuery {
+            sql: format!(
+                "SELECT s.event FROM {from} WHERE {} ORDER BY s.created_at DESC, s.event DESC LIMIT {n}",
+                conditions.join(" AND ")
+            ),
+            args: args.list,
+        }
+    }
+}
