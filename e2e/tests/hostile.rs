@@ -51,7 +51,7 @@ impl Bystander {
     }
 
     /// He heard everything, and waited for nothing longer than a machine with other work makes one wait.
-    async fn is_well(self) {
+    async fn ends_well(self) {
         self.stop.send(()).unwrap();
         let worst = self.task.await.expect("everything was answered");
         assert!(worst < Duration::from_secs(10), "{worst:?}");
@@ -157,7 +157,7 @@ async fn json_bombs_are_refused() {
     }
     have_not_grown(&stack, &before);
     client.accepted(&serde_json::from_str(&good).unwrap()).await;
-    bystander.is_well().await;
+    bystander.ends_well().await;
     logged_no_error(&stack);
 }
 
@@ -217,7 +217,7 @@ async fn compressed_bombs_end_the_connection_before_they_are_unpacked() {
             .expect("the relay ends it");
     }
     have_not_grown(&stack, &before);
-    bystander.is_well().await;
+    bystander.ends_well().await;
     logged_no_error(&stack);
 }
 

@@ -156,7 +156,7 @@ async fn an_export_is_what_was_imported_in_either_order_and_by_any_filter() {
     let tagged = |n: u64| {
         note(&n.to_string())
             .at(1_700_000_000 + n % 7)
-            .tag(["t", if n % 3 == 0 { "x" } else { "y" }])
+            .tag(["t", if n.is_multiple_of(3) { "x" } else { "y" }])
     };
     let mut events: Vec<Value> = (0..700).map(|n| tagged(n).sign()).collect();
     events.push(
@@ -239,10 +239,21 @@ async fn an_import_that_was_killed_goes_on_where_it_was() {
     let stored = export(&database, &[]).len();
     assert!((256..=1000).contains(&stored), "{stored}");
     let output = import(&database, &[], &lines(&[before, after].concat()));
-    let (new, known) = (format!("stored {}", 1500 - stored), format!("duplicate {stored}"));
-    assert_eq!(
-        counts(&output),
-        ["lines 1500", &new, &known, "replaced 0", "refused 0"]
+    // Postgres may have been at a commit of the one that was killed.
+    let last_commit = (stored..=1000).map(|known| {
+        let (new, known) = (format!("stored {}", 1500 - known), format!("duplicate {known}"));
+        [
+            "lines 1500".to_owned(),
+            new,
+            known,
+            "replaced 0".to_owned(),
+            "refused 0".to_owned(),
+        ]
+    });
+    let counts = counts(&output);
+    assert!(
+        last_commit.into_iter().any(|expected| counts == expected),
+        "{counts:?}"
     );
 }
 

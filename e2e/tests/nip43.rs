@@ -89,10 +89,18 @@ async fn a_code_makes_a_member_and_everybody_hears_of_it() {
     // At once, on the same connection.
     bob.accepted(&text).await;
 
-    let added = reader.live("club").await;
+    // An empty list may come first: the relay's first, which it publishes by itself.
+    let (mut added, mut list) = (Value::Null, Value::Null);
+    while added.is_null() || list.is_null() {
+        let event = reader.live("club").await;
+        if event["kind"] == 8000 {
+            added = event;
+        } else if !members(&event).is_empty() {
+            list = event;
+        }
+    }
     assert_eq!((&added["kind"], &added["pubkey"]), (&json!(8000), &json!(OWN)));
     assert_eq!(added["tags"], json!([["-"], ["p", Keys::of("bob").pubkey()]]));
-    let list = reader.live("club").await;
     assert_eq!((&list["kind"], &list["tags"][0]), (&json!(13_534), &json!(["-"])));
     assert_eq!(members(&list), [Keys::of("bob").pubkey()]);
     assert_eq!(lists(&mut reader).await, [list]);
@@ -105,7 +113,9 @@ async fn a_code_makes_a_member_and_everybody_hears_of_it() {
     // In the same second: the newer list has to win.
     let mut carol = as_(&stack, "carol").await;
     carol.accepted(&join("carol", &code).sign()).await;
-    let list = &lists(&mut reader).await[0];
+    // Not where the additions are heard.
+    let mut asking = stack.client_of(1).await;
+    let list = &lists(&mut asking).await[0];
     assert_eq!(
         members(list),
         ["bob", "carol"].map(|name| Keys::of(name).pubkey())
@@ -157,27 +167,28 @@ async fn requests_that_are_refused_say_why_and_none_is_passed_on() {
     let code = invite(&stack, &[]);
     let mut bob = as_(&stack, "bob").await;
     let mut stranger = stack.client().await;
-    for (client, event, prefix) in [
+    for (is_stranger, event, prefix) in [
         (
-            &mut bob,
+            false,
             join("bob", "0".repeat(32).as_str()),
             "restricted: that is an invalid",
         ),
         (
-            &mut bob,
+            false,
             event(28_934).by("bob").tag(["-"]),
             "restricted: that is an invalid",
         ),
-        (&mut bob, join("bob", &code).in_seconds(-3600), "invalid: "),
-        (&mut bob, event(28_935).by("bob").tag(["claim", "x"]), "blocked: "),
+        (false, join("bob", &code).in_seconds(-3600), "invalid: "),
+        (false, event(28_935).by("bob").tag(["claim", "x"]), "blocked: "),
         (
-            &mut bob,
+            false,
             event(28_936).by("bob").tag(["-"]).in_seconds(-3600),
             "invalid: ",
         ),
-        (&mut stranger, join("carol", &code), "auth-required: "),
-        (&mut bob, join("carol", &code), "restricted: "),
+        (true, join("carol", &code), "auth-required: "),
+        (false, join("carol", &code), "restricted: "),
     ] {
+        let client = if is_stranger { &mut stranger } else { &mut bob };
         let ok = client.publish(&event.sign()).await;
         assert!(!ok.accepted && ok.message.starts_with(prefix), "{prefix}: {ok:?}");
     }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use negentropy::{Id, Negentropy, NegentropyStorageVector};
-use nostr_sdk::{EventBuilder, Filter, Keys, SyncDirection, SyncOptions};
+use nostr_sdk::{
+    EventBuilder, Filter, Keys, SyncDirection, SyncOptions,
+    prelude::{MemoryDatabase, MemoryDatabaseOptions},
+};
 use serde_json::{Value, json};
 use testkit::{Client, Stack, event, note};
 
@@ -116,7 +119,7 @@ async fn both_sides_learn_what_they_lack_whichever_worker_answers() {
     let mut side = Side::with(&all[300..]);
     side.open(&mut client, &json!({"kinds": [1]})).await;
     while side.go_on(&mut client).await {}
-    assert!(side.rounds > 2, "it took more than one answer");
+    assert!(side.rounds > 1, "it took more than one answer");
     let (have, need) = side.result();
     assert_eq!(have, ids(&all[1200..]));
     assert_eq!(need, ids(&all[..300]));
@@ -234,12 +237,15 @@ async fn what_cannot_be_served_gets_its_reason() {
         ])
     );
     for (message, reason) in [
-        (json!(["NEG-OPEN", "b", {"search": "x"}, first]), "unsupported: "),
+        (
+            json!(["NEG-OPEN", "b", {"search": "words"}, first]),
+            "unsupported: ",
+        ),
         (json!(["NEG-OPEN", "b", {"unknown": 1}, first]), "unsupported: "),
         (json!(["NEG-OPEN", "b", {}, "6g"]), "invalid: "),
         (json!(["NEG-OPEN", "b", {}]), "invalid: "),
         (json!(["NEG-OPEN", "b", {"limit": 1}, "01"]), "invalid: "),
-        (json!(["NEG-OPEN", "b", {"limit": 1}, "6100"]), "invalid: "),
+        (json!(["NEG-OPEN", "b", {"limit": 1}, "61000005"]), "invalid: "),
         (json!(["NEG-MSG", "b", 5]), "invalid: "),
     ] {
         let refused = neg_err(&mut client, message.clone()).await;
@@ -318,7 +324,14 @@ async fn nostr_sdk_syncs_with_us() {
     let theirs = notes(0..700);
     publish(&mut client, &theirs).await;
     let keys = Keys::generate();
-    let sdk = nostr_sdk::Client::new(keys.clone());
+    let kept = MemoryDatabase::with_opts(MemoryDatabaseOptions {
+        events: true,
+        ..MemoryDatabaseOptions::default()
+    });
+    let sdk = nostr_sdk::Client::builder()
+        .signer(keys.clone())
+        .database(kept)
+        .build();
     let mut ours = Vec::new();
     for number in 0..120 {
         let own = EventBuilder::text_note(number.to_string())

@@ -236,10 +236,8 @@ fn answer_reconciliation(connection: &Connection, reply: Reply) {
             generation,
             message,
             ..
-        } => {
-            if is_owed(&subscription, generation) && open.answered(&subscription, generation) {
-                connection.line.neg_msg(&subscription, message.as_hex());
-            }
+        } if is_owed(&subscription, generation) && open.answered(&subscription, generation) => {
+            connection.line.neg_msg(&subscription, message.as_hex());
         }
         Reply::NegErr {
             subscription,
@@ -247,10 +245,8 @@ fn answer_reconciliation(connection: &Connection, reply: Reply) {
             reason,
             most,
             ..
-        } => {
-            if is_owed(&subscription, generation) && open.end_generation(&subscription, generation) {
-                connection.line.neg_err(subscription.as_str(), &reason, most);
-            }
+        } if is_owed(&subscription, generation) && open.end_generation(&subscription, generation) => {
+            connection.line.neg_err(subscription.as_str(), &reason, most);
         }
         _ => {}
     }

@@ -36,7 +36,7 @@ pub struct Accepted {
 pub struct Intake {
     producer: Producer,
     events: mpsc::Sender<Accepted>,
-    full: [(Queue, AtomicBool); 4],
+    full: [(Queue, AtomicBool); 5],
     max_depth: u64,
 }
 
@@ -44,8 +44,14 @@ impl Intake {
     /// The intake, and the events that [`crate::enqueue`] takes.
     pub fn new(producer: Producer, max_depth: u64) -> (Self, mpsc::Receiver<Accepted>) {
         let (events, waiting) = mpsc::channel(WAITING);
-        let full = [Queue::Event, Queue::Req, Queue::Search, Queue::Count, Queue::Negentropy]
-            .map(|queue| (queue, AtomicBool::new(false)));
+        let full = [
+            Queue::Event,
+            Queue::Req,
+            Queue::Search,
+            Queue::Count,
+            Queue::Negentropy,
+        ]
+        .map(|queue| (queue, AtomicBool::new(false)));
         (
             Self {
                 producer,

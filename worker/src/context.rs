@@ -9,7 +9,9 @@ use runtime::{clock::Clock, config::Config};
 use store::Store;
 use tracing::{Span, warn};
 
-use crate::{announcer::Announcer, batcher::Batcher, membership::Membership, sets::Sets, write_policy::WritePolicy};
+use crate::{
+    announcer::Announcer, batcher::Batcher, membership::Membership, sets::Sets, write_policy::WritePolicy,
+};
 
 /// Cheap to clone.
 #[derive(Clone)]

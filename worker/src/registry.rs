@@ -5,7 +5,8 @@ use pubsub::ProcessId;
 use queue::{
     Delivery, Job, Queue, StreamBackend, StreamConfig,
     jobs::{
-        AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSearch, NewSubscription, Reconcile,
+        AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSearch, NewSubscription,
+        Reconcile,
     },
 };
 use runtime::redis::{self, RedisClient, RedisError};

@@ -26,8 +26,8 @@ use crate::{
     latest::Latest,
     membership::{self, Membership},
     metrics, registry, schedule,
-    write_policy::WritePolicy,
     sets::{SetLimits, Sets},
+    write_policy::WritePolicy,
 };
 
 /// Why the process cannot work.
@@ -80,6 +80,8 @@ pub async fn invite(config: &Config, uses: u32, days: u32) -> Result<String, Run
     };
     connect_store(config).await?.invite(invite, u32::MAX).await?;
     Ok(code)
+}
+
 /// Stores the events that stand on standard input, one JSON object a line.
 pub async fn import(config: Config, options: ImportOptions) -> Result<(), RunError> {
     let store = connect_store(&config).await?;
@@ -180,6 +182,8 @@ fn membership(config: &Config) -> Result<Option<Membership>, InvalidSecretKey> {
     }
     let key: SigningKey = config.relay.secret_key.expose().parse()?;
     Ok(Some(Membership::new(key)))
+}
+
 fn set_limits(config: &Config) -> SetLimits {
     SetLimits {
         bytes: config.worker.negentropy_bytes,

@@ -9,7 +9,7 @@ use queue::{
 use tokio_util::sync::CancellationToken;
 
 /// Name, interval in seconds, task.
-const TABLE: [(&str, u64, Task); 5] = [
+const TABLE: [(&str, u64, Task); 6] = [
     ("expired_events", 10, Task::ExpiredEvents),
     ("dead_connections", 5, Task::DeadConnections),
     ("rate_limit_keys", 600, Task::RateLimitKeys),

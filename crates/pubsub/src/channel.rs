@@ -55,10 +55,13 @@ impl<'a> Channel<'a> {
     pub fn parse(name: &'a str) -> Option<Self> {
         let (address, rest) = name.strip_prefix("events:")?.split_once(':')?;
         let (subscription, command) = rest.rsplit_once(':')?;
+        let (address, command) = (Address::parse(address)?, Command::parse(command)?);
+        // A client may call a subscription `_`, too.
+        let is_named = matches!(address, Address::Connection(_)) && command.is_to_a_subscription();
         Some(Self {
-            address: Address::parse(address)?,
-            subscription: (subscription != "_").then_some(subscription),
-            command: Command::parse(command)?,
+            address,
+            subscription: (is_named || subscription != "_").then_some(subscription),
+            command,
         })
     }
 }
@@ -111,6 +114,14 @@ impl Command {
         Self::Replies,
     ];
 
+    /// Whether it answers a REQ or COUNT, and so has an id.
+    const fn is_to_a_subscription(self) -> bool {
+        match self {
+            Self::FoundEvent | Self::FoundEvents | Self::FoundEnd | Self::Count | Self::Closed => true,
+            Self::Ok | Self::Notice | Self::Terminate | Self::Replies => false,
+        }
+    }
+
     /// As it stands in the channel.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -138,7 +149,16 @@ mod tests {
     #[test]
     fn any_subscription_id_returns() {
         let connection = ConnectionId::random(ProcessId::random());
-        for subscription in ["feed", "a:b:c", "*", " ", "_x", "events:_:_:OK", "😀:FOUND_END"] {
+        for subscription in [
+            "feed",
+            "a:b:c",
+            "*",
+            " ",
+            "_",
+            "_x",
+            "events:_:_:OK",
+            "😀:FOUND_END",
+        ] {
             let channel = Channel {
                 address: Address::Connection(connection),
                 subscription: Some(subscription),

@@ -46,7 +46,11 @@ impl Store {
         self.count_wanted(&wanted, now).await
     }
 
-    async fn count_wanted(&self, wanted: &[(Wanted<'_>, Option<Driver>)], now: u64) -> Result<u64, StoreError> {
+    async fn count_wanted(
+        &self,
+        wanted: &[(Wanted<'_>, Option<Driver>)],
+        now: u64,
+    ) -> Result<u64, StoreError> {
         let searches = wanted.iter().any(|(one, _)| one.search.is_some());
         let pool = match &self.searching {
             Some(searching) if searches => &searching.pool,

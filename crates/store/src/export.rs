@@ -41,7 +41,7 @@ impl Store {
             let mut rows = bind(&query).fetch(&mut *moment);
             while let Some(row) = rows.try_next().await? {
                 let json: &[u8] = row.try_get(0)?;
-                if (is_exact || matches_any(filters, json)) && each(json).is_break() {
+                if (is_exact || matches_any(filters, json, self.delegation)) && each(json).is_break() {
                     break;
                 }
             }
@@ -54,7 +54,9 @@ impl Store {
     }
 }
 
-fn matches_any(filters: &[Filter], json: &[u8]) -> bool {
-    serde_json::from_slice::<Event>(json)
-        .is_ok_and(|event| filters.iter().any(|filter| filter.matches(&event)))
+fn matches_any(filters: &[Filter], json: &[u8], delegation: bool) -> bool {
+    serde_json::from_slice::<Event>(json).is_ok_and(|event| {
+        let delegator = event.delegator().filter(|_| delegation);
+        filters.iter().any(|filter| filter.matches_for(&event, delegator))
+    })
 }

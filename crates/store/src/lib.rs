@@ -40,14 +40,15 @@ pub use accepted_after::Accepted;
 pub use count::{AuthorCount, Estimate};
 pub use error::StoreError;
 pub use filter_sql::Order;
+pub use membership::{Invite, Joined, ListTurn};
 pub use operators::{
     Account, AuditEntry, Credentials, NewAuditEntry, NewOperator, NewSession, Session, SessionOperator,
 };
-pub use membership::{Invite, Joined, ListTurn};
 pub use query::{Found, StoredEvent};
 pub use record_set::{Followed, Record, RecordSet};
 pub use save::{SaveOutcome, Saved};
-pub use search::Followed;
+pub use search::SearchStep;
+
 pub use window::WindowStats;
 
 /// The schema.

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Executor, Row, postgres::PgRow};
 use crate::{
     Store, StoreError,
     batch::signed,
-    filter_sql::{Driver, Wanted, records},
+    filter_sql::{FilterQuery, records},
     query::bind,
     recheck::Recheck,
 };
@@ -67,12 +67,11 @@ impl Store {
             records: Vec::new(),
             position: self.position().await?,
         };
-        for (wanted, driver) in self.wanted_all(std::slice::from_ref(filter), now).await? {
-            match self
-                .read_records(&wanted, driver, most, patience, now)
-                .await
-                .map_err(failed)?
-            {
+        let wanted = self.wanted_all(std::slice::from_ref(filter), now).await?;
+        if !wanted.is_empty() {
+            let (query, recheck) = (records(&wanted, most.into(), signed(now)), Recheck::new(filter));
+            let read = self.read_records(&query, &recheck, patience).await;
+            match read.map_err(failed)? {
                 Some(records) => set.records = records,
                 None => return Ok(None),
             }
@@ -115,22 +114,16 @@ impl Store {
     /// In a stream: as rows a million of them would take ten times the memory.
     async fn read_records(
         &self,
-        wanted: &Wanted<'_>,
-        driver: Option<Driver>,
-        most: u32,
+        query: &FilterQuery,
+        recheck: &Recheck,
         patience: Duration,
-        now: u64,
     ) -> Result<Option<Vec<Record>>, sqlx::Error> {
-        let (query, recheck) = (
-            records(wanted, driver, most.into(), signed(now)),
-            Recheck::new(wanted.filter),
-        );
         let mut transaction = self.counts.begin().await?;
         let timeout = format!("SET LOCAL statement_timeout = {}", patience.as_millis());
         transaction.execute(AssertSqlSafe(timeout)).await?;
         let mut records = Vec::new();
         {
-            let mut rows = bind(&query).fetch(&mut *transaction);
+            let mut rows = bind(query).fetch(&mut *transaction);
             while let Some(row) = rows.try_next().await? {
                 let Some(seq) = row.try_get(0)? else {
                     return Ok(None);
@@ -167,7 +160,7 @@ impl Store {
             ..News::default()
         };
         rows.iter()
-            .try_for_each(|row| news.read(row, filter))
+            .try_for_each(|row| news.read(row, filter, self.delegation))
             .map_err(failed)?;
         Ok(news)
     }
@@ -183,7 +176,7 @@ pub enum Followed {
 }
 
 impl News {
-    fn read(&mut self, row: &PgRow, filter: &Filter) -> Result<(), sqlx::Error> {
+    fn read(&mut self, row: &PgRow, filter: &Filter, delegation: bool) -> Result<(), sqlx::Error> {
         self.rows += 1;
         let number: i64 = row.try_get(0)?;
         if let Some(seqs) = row.try_get::<Option<Vec<i64>>, _>(4)? {
@@ -193,7 +186,8 @@ impl News {
         }
         self.position.seq = self.position.seq.max(number);
         let raw: &[u8] = row.try_get(3)?;
-        if serde_json::from_slice::<Event>(raw).is_ok_and(|event| filter.matches(&event)) {
+        let matches = |event: Event| filter.matches_for(&event, event.delegator().filter(|_| delegation));
+        if serde_json::from_slice::<Event>(raw).is_ok_and(matches) {
             self.records.push(record(row, number)?);
         }
         Ok(())

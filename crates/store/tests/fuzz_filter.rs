@@ -199,6 +199,11 @@ async fn compare_with(seed: u64, memory: Memory, delegation: bool) {
     }
 }
 
+/// Whom it was signed for is its author, too (NIP-26).
+fn matches(filter: &Filter, event: &VerifiedEvent, delegation: bool) -> bool {
+    filter.matches_for(event, event.delegator().filter(|_| delegation))
+}
+
 async fn compare_answers(
     store: &Store,
     filters: &[Filter],
@@ -206,7 +211,7 @@ async fn compare_answers(
     delegation: bool,
     seed: u64,
 ) {
-    let matches = |f: &Filter, e: &VerifiedEvent| f.matches_for(e, e.delegator().filter(|_| delegation));
+    let matches = |f: &Filter, e: &VerifiedEvent| matches(f, e, delegation);
     let found = store.query(filters, NOW).await.unwrap();
     let mut expected: Vec<_> = filters
         .iter()
@@ -244,9 +249,9 @@ async fn compare_answers(
         "{}",
         ids(all)
     );
-    compare_authors(store, filters, stored, &ids(all)).await;
+    compare_authors(store, filters, stored, delegation, &ids(all)).await;
     compare_export(store, filters, &json, &ids(all)).await;
-    compare_sets(store, filters, stored, &ids(all)).await;
+    compare_sets(store, filters, stored, delegation, &ids(all)).await;
     let cut = filters
         .iter()
         .any(|f| stored.iter().filter(|e| matches(f, e)).count() > f.limit.unwrap() as usize);
@@ -254,12 +259,18 @@ async fn compare_answers(
 }
 
 /// The registers of NIP-45: of the authors of what matches, and of nobody else.
-async fn compare_authors(store: &Store, filters: &[Filter], stored: &[&VerifiedEvent], hint: &str) {
+async fn compare_authors(
+    store: &Store,
+    filters: &[Filter],
+    stored: &[&VerifiedEvent],
+    delegation: bool,
+    hint: &str,
+) {
     for filter in filters {
         let Some(offset) = filter.hll_offset() else {
             continue;
         };
-        let matching = stored.iter().filter(|event| filter.matches(event));
+        let matching = stored.iter().filter(|event| matches(filter, event, delegation));
         let (mut count, mut hll) = (0, Hll::default());
         matching.for_each(|event| {
             count += 1;
@@ -289,7 +300,13 @@ async fn compare_export(store: &Store, filters: &[Filter], expected: &[&str], hi
 }
 
 /// A set has what its filter matches, with a limit the newest.
-async fn compare_sets(store: &Store, filters: &[Filter], stored: &[&VerifiedEvent], hint: &str) {
+async fn compare_sets(
+    store: &Store,
+    filters: &[Filter],
+    stored: &[&VerifiedEvent],
+    delegation: bool,
+    hint: &str,
+) {
     for filter in filters {
         for limit in [filter.limit, None] {
             let filter = &Filter {
@@ -303,7 +320,7 @@ async fn compare_sets(store: &Store, filters: &[Filter], stored: &[&VerifiedEven
                 .unwrap();
             assert_eq!(
                 records(&set),
-                expected_records(filter, stored),
+                expected_records(filter, stored, delegation),
                 "{} of {hint}",
                 json!(filter)
             );
@@ -319,8 +336,8 @@ fn records(set: &RecordSet) -> Vec<(u64, EventId)> {
 }
 
 /// By time, then by id, as NIP-77 wants them.
-fn expected_records(filter: &Filter, stored: &[&VerifiedEvent]) -> Vec<(u64, EventId)> {
-    let matching = stored.iter().filter(|event| filter.matches(event));
+fn expected_records(filter: &Filter, stored: &[&VerifiedEvent], delegation: bool) -> Vec<(u64, EventId)> {
+    let matching = stored.iter().filter(|event| matches(filter, event, delegation));
     let newest = matching.take(filter.limit.map_or(usize::MAX, |limit| limit as usize));
     let mut records: Vec<_> = newest.map(|event| (event.created_at, event.id())).collect();
     records.sort_unstable();
@@ -333,7 +350,7 @@ async fn sets_follow() {
     let seed = rand::rng().random();
     let rng = &mut StdRng::seed_from_u64(seed);
     let database = TestDatabase::create().await;
-    let store = store(&database, Memory::Nothing).await;
+    let store = store(&database, Memory::Nothing, true).await;
     let mut events = Vec::new();
     for number in 0..400 {
         events.push(random_event(rng, number, &events));
@@ -353,14 +370,14 @@ async fn sets_follow() {
         sets.push((filter, set));
         store.save(&batch.iter().collect::<Vec<_>>()).await.unwrap();
         saved += batch.len();
-        let stored = dumb_store(&events[..saved]);
+        let stored = dumb_store(&events[..saved], true);
         for (filter, set) in &mut sets {
             if let Followed::New(new) = store.follow_records(set, filter, NOW).await.unwrap().unwrap() {
                 *set = new;
             }
             assert_eq!(
                 records(set),
-                expected_records(filter, &stored),
+                expected_records(filter, &stored, true),
                 "seed {seed}, {}",
                 json!(filter)
             );

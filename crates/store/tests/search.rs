@@ -284,6 +284,23 @@ fn query(rng: &mut StdRng) -> String {
     }
 }
 
+fn random_search(rng: &mut StdRng, now: u64) -> Value {
+    let mut asked = json!({"search": query(rng)});
+    if rng.random_bool(0.3) {
+        asked["authors"] = json!([Keys::of("alice").pubkey(), Keys::of("bob").pubkey()]);
+    }
+    if rng.random_bool(0.3) {
+        asked["kinds"] = json!([1, 7]);
+    }
+    if rng.random_bool(0.2) {
+        asked["#t"] = json!(["x"]);
+    }
+    if rng.random_bool(0.3) {
+        asked["since"] = json!(now - (1 << rng.random_range(1..31)));
+    }
+    asked
+}
+
 /// What is stored is found as what comes live is: the same words, the same meaning.
 #[tokio::test]
 async fn stored_and_live_find_the_same() {
@@ -314,19 +331,7 @@ async fn stored_and_live_find_the_same() {
         save_batch(&store, &events.iter().collect::<Vec<_>>()).await;
         follow(&store).await;
         for _ in 0..120 {
-            let mut asked = json!({"search": query(rng)});
-            if rng.random_bool(0.3) {
-                asked["authors"] = json!([Keys::of("alice").pubkey(), Keys::of("bob").pubkey()]);
-            }
-            if rng.random_bool(0.3) {
-                asked["kinds"] = json!([1, 7]);
-            }
-            if rng.random_bool(0.2) {
-                asked["#t"] = json!(["x"]);
-            }
-            if rng.random_bool(0.3) {
-                asked["since"] = json!(now - (1 << rng.random_range(1..31)));
-            }
+            let asked = random_search(rng, now);
             let filter: Filter = fixture::filter(asked.clone());
             let Some(search) = filter.searched() else { continue };
             let mut expected: Vec<_> = events

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use protocol::{Filter, NegentropyMessage, Reason, SubscriptionId};
+use protocol::{Filter, NegentropyMessage, Prefix, Reason, SubscriptionId};
 use queue::{
     Queue,
     jobs::{Reconcile, Version},
@@ -46,10 +46,10 @@ impl Cx<'_> {
         match self.connection.reconciliations.asked(id) {
             Ok(topic) => self.reconcile(id.clone(), topic, message, false),
             Err(Unanswerable::NotOpen) => {
-                self.neg_err(id, "closed: there is no open reconciliation of this name")
+                self.neg_err(id, "closed: there is no open reconciliation of this name");
             }
             Err(Unanswerable::OutOfTurn) => {
-                self.neg_err(id, "invalid: wait for the answer to your last message")
+                self.neg_err(id, "invalid: wait for the answer to your last message");
             }
         }
     }
@@ -62,7 +62,11 @@ impl Cx<'_> {
     fn is_reconcilable(&self, id: &SubscriptionId, filters: &mut [Filter]) -> Result<(), Reason> {
         self.is_allowed(Action::Req)?;
         let config = &self.relay.config;
-        within_limits(filters, id.as_str(), &config.limits)?;
+        within_limits(filters, id.as_str(), config)?;
+        if filters.iter().any(|filter| filter.searched().is_some()) {
+            let reason = "a search has no set of events that could be compared";
+            return Err(Reason::new(Prefix::Unsupported, reason));
+        }
         self.is_authorized(config.auth.min_level_req)?;
         self.relay.intake.refusal(Queue::Negentropy).map_or(Ok(()), Err)
     }

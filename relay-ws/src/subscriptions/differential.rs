@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use protocol::{Event, Filter, SubscriptionId};
+use protocol::{Event, Filter, SearchRules, SubscriptionId};
 use pubsub::{ConnectionId, Copies, Listeners, ProcessId};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Map, Value, json};
@@ -94,7 +94,7 @@ fn the_index_finds_what_the_filters_match() {
         limits,
         copier,
     ));
-    let index = LiveIndex::default();
+    let index = LiveIndex::new(SearchRules::default());
     let mut open: Vec<(Arc<Subscription>, Hung)> = Vec::new();
     for number in 0..2_000 {
         if open.len() > 60 || (!open.is_empty() && rng.random_bool(0.3)) {
@@ -105,13 +105,16 @@ fn the_index_finds_what_the_filters_match() {
             open.push((Arc::clone(&subscription), index.insert(&subscription)));
         }
         let event = random_event(rng);
+        let delegator = rng.random_bool(0.2).then(|| random_event(rng).pubkey);
         let mut found: Vec<u64> = index
-            .matching(&event)
+            .matching(&event, delegator)
             .iter()
             .map(|found| found.generation)
             .collect();
-        let wants =
-            |subscription: &Subscription| subscription.filters.iter().any(|filter| filter.matches(&event));
+        let wants = |subscription: &Subscription| {
+            let mut filters = subscription.filters.iter();
+            filters.any(|filter| filter.matches_for(&event, delegator))
+        };
         let mut expected: Vec<u64> = open
             .iter()
             .filter(|(subscription, _)| wants(subscription))

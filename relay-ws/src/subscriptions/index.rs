@@ -95,17 +95,19 @@ impl LiveIndex {
     pub fn matching(&self, event: &Event, delegator: Option<PublicKey>) -> Vec<Arc<Subscription>> {
         let number = 1 + self.events.fetch_add(1, Ordering::Relaxed);
         let (mut found, mut searching) = (Vec::new(), Vec::new());
-        self.index.lock().each_candidate(event, delegator, |subscription, at| {
-            let filter = &subscription.filters[at];
-            if filter.searched().is_some() {
-                // As in the store, who is searched for is who signed.
-                if filter.matches(event) {
-                    searching.push((Arc::clone(subscription), at));
+        self.index
+            .lock()
+            .each_candidate(event, delegator, |subscription, at| {
+                let filter = &subscription.filters[at];
+                if filter.searched().is_some() {
+                    // As in the store, who is searched for is who signed.
+                    if filter.matches(event) {
+                        searching.push((Arc::clone(subscription), at));
+                    }
+                } else if filter.matches_for(event, delegator) && subscription.found(number) {
+                    found.push(Arc::clone(subscription));
                 }
-            } else if filter.matches_for(event, delegator) && subscription.found(number) {
-                found.push(Arc::clone(subscription));
-            }
-        });
+            });
         // Without the lock: the words of a long text take a while, and only searches pay for them.
         if !searching.is_empty()
             && let Some(words) = Searchable::of(event, &self.search)

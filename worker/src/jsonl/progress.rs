@@ -63,7 +63,7 @@ impl Progress {
 
     fn text(&mut self, now: Instant, units: u64, bytes: u64) -> String {
         self.samples.push_back((now, units, bytes));
-        while self.samples.len() > 2 && now - self.samples[1].0 > RECENT {
+        while self.samples.len() > 2 && now - self.samples[1].0 >= RECENT {
             self.samples.pop_front();
         }
         let (since, units_then, bytes_then) = self.samples[0];

@@ -8,9 +8,9 @@ mod request;
 use protocol::SigningKey;
 use tokio::sync::Mutex;
 
-pub use invitation::{asks_for_invitation, invitation, new_code};
+pub use invitation::{invitation, new_code};
 pub use list::publish_list;
-pub use request::{Decided, answer, is_request};
+pub use request::{answer, is_request};
 
 /// What it takes.
 #[derive(Debug)]

@@ -40,6 +40,10 @@ fn refused(text: &str) -> BadMessage {
             assert_eq!(frame[1], subscription.as_str());
             "CLOSED"
         }
+        Answer::NegErr(subscription) => {
+            assert_eq!(frame[1], subscription.as_str());
+            "NEG-ERR"
+        }
         Answer::Notice => "NOTICE",
     };
     assert_eq!(frame[0], verb);

@@ -10,7 +10,7 @@ use crate::{arbitrary, signed};
 
 fn rules(languages: &[&str]) -> SearchRules {
     let languages: Vec<String> = languages.iter().map(|name| (*name).to_owned()).collect();
-    SearchRules::new(&[0, 1, 30_023], &languages).unwrap()
+    SearchRules::new(&[0, 1, 30_023], &languages).expect("known languages")
 }
 
 fn note(content: &str) -> Event {
@@ -18,8 +18,10 @@ fn note(content: &str) -> Event {
 }
 
 fn finds(query: &str, event: &Event, rules: &SearchRules) -> bool {
-    let search = Search::parse(query).unwrap();
-    Searchable::of(event, rules).unwrap().matches(&search, rules)
+    let search = Search::parse(query).expect(query);
+    Searchable::of(event, rules)
+        .expect("a searchable kind")
+        .matches(&search, rules)
 }
 
 /// What a query must find and must not find.
@@ -118,10 +120,10 @@ fn extensions_are_no_words() {
 #[test]
 fn a_query_without_words_narrows_nothing_and_one_without_letters_finds_nothing() {
     for query in ["", "  ", "include:spam", "m:phrase"] {
-        assert!(!Search::parse(query).unwrap().narrows(), "{query}");
+        assert!(!Search::parse(query).expect(query).narrows(), "{query}");
     }
     for query in ["!?", "\"\"", "-", "m:prefix …", "or"] {
-        assert!(Search::parse(query).unwrap().matches_nothing(), "{query}");
+        assert!(Search::parse(query).expect(query).matches_nothing(), "{query}");
     }
 }
 

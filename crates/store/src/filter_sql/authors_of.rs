@@ -16,6 +16,11 @@ pub(crate) fn authors_of(wanted: &Wanted, driver: Option<Driver>, offset: usize,
     let now = args.int(now);
     let matching = match driver {
         None => matching(wanted, None, &["seq", "author"], &mut args),
+        // There the author is whom it was signed for.
+        Some(Driver::Delegators) => {
+            let keys = matching(wanted, driver, &["seq"], &mut args);
+            format!("SELECT e.seq, e.author FROM ({keys}) k JOIN events e ON e.seq = k.seq")
+        }
         Some(driver) => {
             let slots = Slots::of(driver, wanted, &mut args).into_select();
             let scan = Scan::of(driver, wanted, wanted.since(), &mut args)
@@ -33,11 +38,11 @@ pub(crate) fn authors_of(wanted: &Wanted, driver: Option<Driver>, offset: usize,
     // Nearly always nothing is expired and not yet removed; else each event is looked at.
     FilterQuery {
         sql: format!(
-            "WITH expired AS MATERIALIZED (SELECT EXISTS (SELECT FROM events WHERE expires_at <= {now}) AS any) \
+            "WITH expired AS MATERIALIZED (SELECT EXISTS (SELECT FROM events WHERE expires_at <= {now}) AS some_are) \
              SELECT get_byte(a.pubkey, {offset}::int4), \
              decode(min(encode(substr(a.pubkey, {offset}::int4 + 2), 'hex') COLLATE \"C\"), 'hex'), sum(c.events)::bigint \
              FROM (SELECT author, count({events}) AS events FROM ({matching}) m \
-             WHERE NOT (SELECT any FROM expired) \
+             WHERE NOT (SELECT some_are FROM expired) \
              OR NOT EXISTS (SELECT FROM events e WHERE e.seq = m.seq AND e.expires_at <= {now}) \
              GROUP BY author) c JOIN authors a ON a.id = c.author GROUP BY 1"
         ),

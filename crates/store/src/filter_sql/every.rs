@@ -26,8 +26,8 @@ pub(crate) fn every(filters: &[(Wanted, Option<Driver>)], order: Order, now: i64
         return FilterQuery { sql, args: args.list };
     }
     let selects: Vec<String> = filters
-        .iter()
-        .map(|(wanted, driver)| keys(wanted, *driver, &is_alive, &mut args))
+        .chunk_by(|_, (next, _)| next.as_delegators)
+        .map(|views| keys(views, &is_alive, &mut args))
         .collect();
     let by_key = by.replace("e.", "k.");
     FilterQuery {
@@ -40,10 +40,15 @@ pub(crate) fn every(filters: &[(Wanted, Option<Driver>)], order: Order, now: i64
     }
 }
 
-/// `seq, created_at, id_head` of all that matches; of a filter with a limit those of its newest.
-pub(super) fn keys(wanted: &Wanted, driver: Option<Driver>, is_alive: &str, args: &mut Args) -> String {
-    let keys = matching(wanted, driver, &["seq", "created_at", "id_head"], args);
-    match wanted.filter.limit {
+/// `seq, created_at, id_head` of all that matches one filter, as those who signed and as those whom others signed for; of a
+/// filter with a limit those of its newest. A row may come more than once.
+pub(super) fn keys(views: &[(Wanted, Option<Driver>)], is_alive: &str, args: &mut Args) -> String {
+    let keys: Vec<String> = views
+        .iter()
+        .map(|(wanted, driver)| matching(wanted, *driver, &["seq", "created_at", "id_head"], args))
+        .collect();
+    let keys = keys.join(" UNION ALL ");
+    match views.first().and_then(|(wanted, _)| wanted.filter.limit) {
         None => keys,
         Some(limit) => format!(
             "(SELECT k.* FROM (SELECT DISTINCT * FROM ({keys}) a) k JOIN events e ON e.seq = k.seq \

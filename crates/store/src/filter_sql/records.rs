@@ -2,14 +2,14 @@
 
 use super::{Args, Driver, FilterQuery, Wanted, every::keys};
 
-/// `seq, created_at, id, raw` of every event that matches and is not expired at `now`, in any order; `raw` only where tags,
+/// `seq, created_at, id, raw` of every event that matches one filter and is not expired at `now`, in any order; `raw` only where tags,
 /// which are matched by 64 bits, have to be looked at. More than `most`: a single row of NULLs.
-pub(crate) fn records(wanted: &Wanted, driver: Option<Driver>, most: i64, now: i64) -> FilterQuery {
+pub(crate) fn records(views: &[(Wanted, Option<Driver>)], most: i64, now: i64) -> FilterQuery {
     let mut args = Args::default();
     let (now, most) = (args.int(now), args.int(most));
     let is_alive = format!("(e.expires_at IS NULL OR e.expires_at > {now})");
-    let keys = keys(wanted, driver, &is_alive, &mut args);
-    let raw = if wanted.filter.tags.is_empty() {
+    let keys = keys(views, &is_alive, &mut args);
+    let raw = if views.iter().all(|(wanted, _)| wanted.filter.tags.is_empty()) {
         "NULL::bytea"
     } else {
         "e.raw"

@@ -9,7 +9,7 @@ use crate::{Store, StoreError, batch::signed};
 
 /// What a step has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Followed {
+pub struct SearchStep {
     /// Events looked at.
     pub events: usize,
     /// Events that became searchable.
@@ -62,9 +62,9 @@ impl Store {
     }
 
     /// Makes the next events searchable, at most so many are looked at. Nothing happens while another process does this.
-    pub async fn follow_search(&self, at_most: u32) -> Result<Followed, StoreError> {
+    pub async fn follow_search(&self, at_most: u32) -> Result<SearchStep, StoreError> {
         let Some(searching) = self.searching.clone() else {
-            return Ok(Followed::default());
+            return Ok(SearchStep::default());
         };
         let mut transaction = self.writes.begin().await.map_err(failed)?;
         let progress = sqlx::query_scalar!(
@@ -75,11 +75,11 @@ impl Store {
         .await
         .map_err(failed)?;
         let Some(progress) = progress else {
-            return Ok(Followed::default());
+            return Ok(SearchStep::default());
         };
         let stored = stored_after(&mut transaction, progress, &searching.rules, at_most).await?;
         let Some(last) = stored.last().map(|stored| stored.seq) else {
-            return Ok(Followed::default());
+            return Ok(SearchStep::default());
         };
         let events = stored.len();
         // Thousands of words: not beside those who wait for a socket.
@@ -94,7 +94,7 @@ impl Store {
             .await
             .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
-        Ok(Followed { events, searchable })
+        Ok(SearchStep { events, searchable })
     }
 }
 

@@ -18,7 +18,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::{ACQUIRE, Store};
 
-pub use follow::Followed;
+pub use follow::SearchStep;
 pub(crate) use tsquery::{TsQuery, tsquery};
 
 /// Connections for searches. Each may keep a core busy: they must not take those of everybody else.

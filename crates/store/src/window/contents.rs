@@ -25,10 +25,18 @@ pub(super) struct Contents {
     bytes: usize,
     floor: u64,
     /// Whether an author may have events that others signed.
-    pub delegation: bool,
+    pub(super) delegation: bool,
 }
 
 impl Contents {
+    /// Nothing yet. `delegation`: whether an author may have events that others signed (NIP-26).
+    pub fn new(delegation: bool) -> Self {
+        Self {
+            delegation,
+            ..Self::default()
+        }
+    }
+
     /// Nothing older than this is in it; 0: everything that is stored is in it.
     pub fn floor(&self) -> u64 {
         self.floor

@@ -68,10 +68,7 @@ impl Window {
         .await
         .map_err(failed)?;
         Ok(Followed {
-            contents: Contents {
-                delegation: self.delegation,
-                ..Contents::default()
-            },
+            contents: Contents::new(self.delegation),
             seq: row.try_get(0).map_err(failed)?,
             removal: row.try_get(1).map_err(failed)?,
             at,
