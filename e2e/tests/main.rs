@@ -4,6 +4,8 @@
 mod admin;
 mod bad_input;
 mod clients;
+mod faults_postgres;
+mod faults_redis;
 mod hostile;
 mod import_export;
 mod kinds;

@@ -80,10 +80,7 @@ impl TestDatabase {
     }
 
     async fn administer(&self, sql: &str) {
-        let mut session = PgConnection::connect(&database_url())
-            .await
-            .expect("Postgres for tests answers");
-        run(&mut session, sql).await;
+        run_at(&database_url(), sql).await;
     }
 
     /// Its name.
@@ -160,6 +157,24 @@ async fn template(admin: &mut PgConnection, options: &PgConnectOptions) -> Strin
         .await
         .expect("unlock");
     name
+}
+
+/// Gives a database the schema.
+pub(crate) async fn migrate(url: &str) {
+    let migrator = Migrator::new(top().join("migrations"))
+        .await
+        .expect("migrations can be read");
+    let mut database = PgConnection::connect(url).await.expect("the database answers");
+    migrator
+        .run_direct(None, &mut database, false)
+        .await
+        .expect("the migrations run");
+}
+
+/// Runs SQL in a session of its own.
+pub(crate) async fn run_at(url: &str, sql: &str) {
+    let mut session = PgConnection::connect(url).await.expect("Postgres answers");
+    run(&mut session, sql).await;
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) {

@@ -63,6 +63,8 @@ pub struct StackBuilder {
     workers: usize,
     admin: bool,
     settings: BTreeMap<String, String>,
+    redis: Option<String>,
+    postgres: Option<String>,
 }
 
 impl Stack {
@@ -78,6 +80,8 @@ impl Stack {
             workers: 1,
             admin: false,
             settings: BTreeMap::new(),
+            redis: None,
+            postgres: None,
         }
     }
 
@@ -142,12 +146,27 @@ impl StackBuilder {
         self
     }
 
+    /// On another Redis than that for all tests.
+    #[must_use]
+    pub fn redis(mut self, url: String) -> Self {
+        self.redis = Some(url);
+        self
+    }
+
+    /// On another Postgres, whose database gets the schema; `database` is that of a test all the same, and unused.
+    #[must_use]
+    pub fn postgres(mut self, url: String) -> Self {
+        self.postgres = Some(url);
+        self
+    }
+
     /// Starts everything and waits until it is ready.
     pub async fn start(self) -> Stack {
         let (database, namespace) = (TestDatabase::create().await, namespace());
         let mut common = self.settings;
-        common.insert("REDIS_URL".to_owned(), redis_url());
-        common.insert("DATABASE_URL".to_owned(), database.url.clone());
+        common.insert("REDIS_URL".to_owned(), self.redis.unwrap_or_else(redis_url));
+        let postgres = self.postgres.unwrap_or_else(|| database.url.clone());
+        common.insert("DATABASE_URL".to_owned(), postgres);
         common.insert("SWITCHYARD_REDIS__NAMESPACE".to_owned(), namespace.clone());
         common
             .entry("SWITCHYARD_POSTGRES__MAX_CONNECTIONS".to_owned())
@@ -246,6 +265,11 @@ impl Process {
     /// Stops it where it is, without a chance to clean up: it holds its jobs and is silent.
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
+    }
+
+    /// After [`Self::freeze`]: it goes on.
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
     }
 
     /// Asks it to end, and waits for it.
@@ -362,7 +386,7 @@ fn binary(name: &str) -> PathBuf {
 
 /// Not one of those that the system gives to outgoing connections: such a connection could take it before the process
 /// listens, or while it is restarted.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let mut random = rand::rng();
     std::iter::repeat_with(|| format!("127.0.0.1:{}", random.random_range(20_000..32_000)))
         .take(1000)
