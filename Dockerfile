@@ -7,7 +7,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     && mkdir /out && cp target/release/relay-ws target/release/worker target/release/admin /out/
 
 FROM debian:bookworm-slim AS base
-# /readyz without curl: bash can open a socket itself.
+# /health/ready without curl: bash can open a socket itself.
 COPY --chmod=755 scripts/healthcheck /usr/local/bin/healthcheck
 RUN useradd --system --uid 10001 --no-create-home switchyard
 USER switchyard
@@ -24,5 +24,5 @@ CMD ["worker"]
 
 FROM base AS admin
 COPY --from=build /out/admin /usr/local/bin/
-EXPOSE 3001
+EXPOSE 3001 9303
 CMD ["admin"]

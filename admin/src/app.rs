@@ -2,10 +2,14 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use pubsub::{Desk, Keys, Publisher};
+use pubsub::{Desk, Keys, LatestEvents, Publisher};
 use queue::Producer;
 use runtime::{config::Config, redis::RedisClient};
 use store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::hour::Hours;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +31,14 @@ pub struct Parts {
     pub publisher: Publisher,
     /// The queues.
     pub producer: Producer,
+    /// The last hour.
+    pub hours: Hours,
+    /// The latest events.
+    pub latest: LatestEvents,
+    /// Places for those who watch events live: each has a connection to Redis.
+    pub viewers: Arc<Semaphore>,
+    /// Cancelled when the process begins to end: what streams has to stop.
+    pub stopping: CancellationToken,
 }
 
 impl App {

@@ -21,12 +21,15 @@
 //! Text in templates is escaped by askama; `|safe` is for nothing that came from outside.
 
 mod app;
+pub mod hour;
 mod operator;
 mod pages;
 mod router;
+mod rulings;
 mod serve;
 pub mod web;
 
 pub use app::{App, Parts};
+pub use operator::{NewFromShell, NotCreated};
 pub use router::router;
 pub use serve::{ServeError, serve};

@@ -2,16 +2,23 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::too_many_lines, reason = "tests")]
 
 mod admin;
+mod admin_connections;
+mod admin_pages;
 mod bad_input;
+mod browser;
 mod clients;
 mod faults_postgres;
 mod faults_redis;
+mod health;
 mod hostile;
+mod http;
 mod import_export;
 mod kinds;
+mod metrics;
 mod nip01;
 mod nip01_classes;
 mod nip01_filters;
+mod nip05;
 mod nip09;
 mod nip11;
 mod nip13;
@@ -23,6 +30,9 @@ mod nip45;
 mod nip50;
 mod nip67;
 mod nip77;
+mod nip86;
+mod nip98;
+mod pages;
 mod plugins;
 mod restart;
 mod sdk;

@@ -245,11 +245,17 @@ async fn a_silent_plugin_costs_an_event_its_time_and_is_started_again() {
     {
         n += 1;
     }
-    let metrics = stack.workers[0].metrics().await;
-    assert!(
-        !metrics.contains("worker_write_policy_failures_total 0"),
-        "{metrics}"
-    );
+    let is_counted = async {
+        while stack.workers[0]
+            .metrics()
+            .await
+            .contains("worker_write_policy_failures_total 0")
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let counted = tokio::time::timeout(Duration::from_secs(20), is_counted).await;
+    assert!(counted.is_ok(), "the silent child is a failure");
 }
 
 #[tokio::test]

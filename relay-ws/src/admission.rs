@@ -40,11 +40,9 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
     let line = Arc::new(Line::new(id, limits, Arc::clone(&relay.copier)));
     let connection = Arc::new(Connection::new(address, host, line));
     match refusal(&relay, &connection).await {
-        Some(text) => {
+        Some((reason, text)) => {
             counter!("relay_connections_refused_total").increment(1);
-            connection
-                .line
-                .close(Close::because(CloseReason::Unavailable, text));
+            connection.line.close(Close::because(reason, text));
             socket::run(&relay, &connection, socket).await;
         }
         None => {
@@ -55,18 +53,26 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
     }
 }
 
-async fn refusal(relay: &Relay, connection: &Connection) -> Option<&'static str> {
+async fn refusal(relay: &Relay, connection: &Connection) -> Option<(CloseReason, &'static str)> {
+    let busy = |text| Some((CloseReason::Unavailable, text));
+    if relay.rulings.current().is_blocked(connection.address) {
+        return Some((CloseReason::Restricted, "your address is blocked"));
+    }
     let unlimited = relay.settings.is_unlimited(connection.address);
     if relay.settings.maintenance() {
-        return Some("maintenance: come back later");
+        return busy("maintenance: come back later");
     }
     if relay.connections.len() >= relay.config.websocket.max_connections {
-        return Some("too many connections");
+        return busy("too many connections");
     }
     if !unlimited && !relay.rates.allow(connection.address, Action::Connection) {
-        return Some("too many connections from your address");
+        return busy("too many connections from your address");
     }
-    (!relay.settings.take_place(connection.id).await).then_some("too many connections")
+    if relay.settings.take_place(connection.id).await {
+        None
+    } else {
+        busy("too many connections")
+    }
 }
 
 fn enter(relay: &Relay, connection: &Arc<Connection>) {

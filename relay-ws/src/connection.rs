@@ -179,6 +179,11 @@ impl Connection {
             .collect()
     }
 
+    /// How many subscriptions there are.
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions.lock().len()
+    }
+
     /// How many others than `id` there are.
     pub fn other_subscriptions(&self, id: &str) -> usize {
         let subscriptions = self.subscriptions.lock();

@@ -111,6 +111,11 @@ impl Relay {
     fn answer_all(&self, page: &Bytes) {
         for reply in ReplyPage::parse(page) {
             match reply {
+                Ok(Reply::Managed {
+                    request,
+                    status,
+                    body,
+                }) => self.calls.answer(request, status, body),
                 Ok(reply) => {
                     // Who is gone needs no answer.
                     if let Some(connection) = self.connections.get(reply.connection()) {
@@ -166,6 +171,8 @@ impl Relay {
             reconciled @ (Reply::NegMsg { .. } | Reply::NegErr { .. }) => {
                 answer_reconciliation(connection, reconciled);
             }
+            // Answered above: it is for no connection.
+            Reply::Managed { .. } => {}
             Reply::Authorized {
                 event, pubkey, level, ..
             } => {

@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 /// Close codes that clients and operators know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
+    /// 3403: an operator blocked the address.
+    Restricted,
     /// 3408: nothing came for too long.
     Idle,
     /// 3503: maintenance, or too many connections.
@@ -35,6 +37,7 @@ impl Close {
     pub fn because(reason: CloseReason, text: &str) -> Self {
         let code = match reason {
             CloseReason::GoingAway => 1001,
+            CloseReason::Restricted => 3403,
             CloseReason::Idle => 3408,
             CloseReason::Unavailable => 3503,
             CloseReason::TooSlow => 4001,

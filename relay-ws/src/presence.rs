@@ -6,6 +6,7 @@ use fred::{
     clients::{Client, Pipeline},
     interfaces::{FredResult, HashesInterface, KeysInterface, SetsInterface},
 };
+use metrics::counter;
 use protocol::{AuthLevel, EventId, Filter, PublicKey, SubscriptionId};
 use pubsub::{ConnectionId, Keys};
 use tokio::sync::mpsc;
@@ -117,7 +118,7 @@ impl Presence {
 
     fn tell(&self, change: Change) {
         if self.0.try_send(change).is_err() {
-            metrics::counter!("relay_presence_changes_dropped_total").increment(1);
+            counter!("relay_presence_changes_dropped_total").increment(1);
         }
     }
 }

@@ -38,15 +38,10 @@ pub enum Action {
     Auth,
 }
 
-const ACTIONS: [Action; 5] = [
-    Action::Connection,
-    Action::Event,
-    Action::Req,
-    Action::Count,
-    Action::Auth,
-];
-
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Connection, Self::Event, Self::Req, Self::Count, Self::Auth];
+
     /// Its member in the sorted set, and its label in the metrics.
     pub const fn member(self) -> &'static str {
         match self {
@@ -62,7 +57,7 @@ impl Action {
 /// The counts of all addresses that were here in this window.
 #[derive(Debug)]
 pub struct RateLimits {
-    most: [u64; ACTIONS.len()],
+    most: [u64; Action::ALL.len()],
     window: Duration,
     addresses: Mutex<AHashMap<IpAddr, Counts>>,
 }
@@ -70,9 +65,9 @@ pub struct RateLimits {
 #[derive(Debug)]
 struct Counts {
     /// Over all processes, as Redis said last.
-    known: [u64; ACTIONS.len()],
+    known: [u64; Action::ALL.len()],
     /// Here since then.
-    fresh: [u64; ACTIONS.len()],
+    fresh: [u64; Action::ALL.len()],
     ends: Instant,
 }
 
@@ -134,12 +129,12 @@ impl RateLimits {
         }
     }
 
-    fn take_fresh(&self) -> Vec<(IpAddr, [u64; ACTIONS.len()])> {
+    fn take_fresh(&self) -> Vec<(IpAddr, [u64; Action::ALL.len()])> {
         let (mut addresses, now) = (self.addresses.lock(), Instant::now());
         addresses.retain(|_, counts| counts.ends > now);
         let fresh = addresses
             .iter_mut()
-            .filter(|(_, counts)| counts.fresh != [0; ACTIONS.len()]);
+            .filter(|(_, counts)| counts.fresh != [0; Action::ALL.len()]);
         fresh
             .map(|(address, counts)| {
                 let fresh = std::mem::take(&mut counts.fresh);
@@ -158,17 +153,17 @@ impl RateLimits {
         client: &Client,
         keys: &Keys,
         address: IpAddr,
-        fresh: &[u64; ACTIONS.len()],
-    ) -> FredResult<([u64; ACTIONS.len()], Instant)> {
+        fresh: &[u64; Action::ALL.len()],
+    ) -> FredResult<([u64; Action::ALL.len()], Instant)> {
         let (key, pipeline) = (keys.address_requests(address), client.pipeline());
-        for (action, fresh) in ACTIONS.iter().zip(fresh) {
+        for (action, fresh) in Action::ALL.iter().zip(fresh) {
             let _: () = pipeline.zincrby(&key, *fresh as f64, action.member()).await?;
         }
         let window = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX);
         let _: () = pipeline.pexpire(&key, window, Some(ExpireOptions::NX)).await?;
         let _: () = pipeline.pttl(&key).await?;
         let answers: Vec<f64> = pipeline.all().await?;
-        let mut known = [0; ACTIONS.len()];
+        let mut known = [0; Action::ALL.len()];
         known
             .iter_mut()
             .zip(&answers)
@@ -177,7 +172,7 @@ impl RateLimits {
         Ok((known, Instant::now() + Duration::from_millis(left as u64)))
     }
 
-    fn learn(&self, address: IpAddr, known: [u64; ACTIONS.len()], ends: Instant) {
+    fn learn(&self, address: IpAddr, known: [u64; Action::ALL.len()], ends: Instant) {
         if let Some(counts) = self.addresses.lock().get_mut(&address) {
             counts.known = known;
             counts.ends = ends;
@@ -188,8 +183,8 @@ impl RateLimits {
 impl Counts {
     fn until(ends: Instant) -> Self {
         Self {
-            known: [0; ACTIONS.len()],
-            fresh: [0; ACTIONS.len()],
+            known: [0; Action::ALL.len()],
+            fresh: [0; Action::ALL.len()],
             ends,
         }
     }

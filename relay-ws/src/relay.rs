@@ -18,11 +18,13 @@ use crate::{
     connections::Connections,
     copies::Copier,
     intake::{Accepted, Intake},
+    management::WaitingCalls,
     outbox::{Close, CloseReason},
     owed::Debt,
     presence::Presence,
     rate_limit::RateLimits,
     recent::RecentIds,
+    rulings::RulingsInForce,
     settings::Settings,
     subscriptions::LiveIndex,
     verifier::{Checked, Purpose, Submission, Verifier},
@@ -48,6 +50,10 @@ pub struct Relay {
     pub verifier: Verifier,
     /// What operators set in Redis.
     pub settings: Arc<Settings>,
+    /// What they decided about who and what may come in.
+    pub rulings: RulingsInForce,
+    /// Calls of the management API that wait for a worker.
+    pub calls: WaitingCalls,
     /// What is counted per address.
     pub rates: Arc<RateLimits>,
     /// What Redis knows of our connections.

@@ -1,11 +1,11 @@
 //! The relay information document ([NIP-11](https://nips.nostr.com/11)).
 
-use protocol::{InvalidSecretKey, PublicKey, SigningKey};
+use protocol::{PublicKey, Rulings};
 use runtime::config::Config;
 use serde::Serialize;
 
 /// NIPs that are always served, and completely. Others come with their settings.
-const SUPPORTED_NIPS: [u16; 10] = [1, 9, 11, 13, 40, 42, 45, 67, 70, 77];
+const SUPPORTED_NIPS: [u16; 13] = [1, 5, 9, 11, 13, 40, 42, 45, 67, 70, 77, 86, 98];
 
 /// `GET /` with `Accept: application/nostr+json`. Empty fields are left out.
 #[derive(Debug, Serialize)]
@@ -70,33 +70,25 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Why there is no document.
-#[derive(Debug, thiserror::Error)]
-pub enum InfoError {
-    /// It has no JSON form.
-    #[error("could not write the relay information document")]
-    Json(#[from] serde_json::Error),
-    /// The configured key of the relay is none.
-    #[error("relay.secret_key")]
-    OwnKey(#[from] InvalidSecretKey),
-}
-
-/// The document as JSON. Made once: it changes with the configuration only.
-pub fn document(config: &Config) -> Result<String, InfoError> {
+/// The document as JSON. What an operator changed goes over the configuration. `own_key`: what `relay.secret_key` stands for.
+pub fn document(
+    config: &Config,
+    own_key: Option<PublicKey>,
+    rulings: &Rulings,
+) -> Result<String, serde_json::Error> {
     let (relay, limits, policy, auth) = (&config.relay, &config.limits, &config.policy, &config.auth);
     let everything_asks_for_auth = auth
         .min_level_event
         .min(auth.min_level_req)
         .min(auth.min_level_count)
         > 0;
-    let own_key = relay.secret_key.as_option().map(str::parse::<SigningKey>);
-    let document = serde_json::to_string(&RelayInfo {
-        name: &relay.name,
-        description: &relay.description,
+    serde_json::to_string(&RelayInfo {
+        name: rulings.name.as_deref().unwrap_or(&relay.name),
+        description: rulings.description.as_deref().unwrap_or(&relay.description),
         banner: &relay.banner,
-        icon: &relay.icon,
+        icon: rulings.icon.as_deref().unwrap_or(&relay.icon),
         pubkey: &relay.pubkey,
-        own_key: own_key.transpose()?.map(|key| key.public_key()),
+        own_key,
         contact: &relay.contact,
         supported_nips: supported_nips(config),
         software: env!("CARGO_PKG_NAME"),
@@ -114,12 +106,10 @@ pub fn document(config: &Config) -> Result<String, InfoError> {
             payment_required: false,
             restricted_writes: auth.min_level_event > 0
                 || policy.min_pow_difficulty > 0
-                || !policy.allowed_kinds.is_empty()
-                || !policy.allowed_pubkeys.is_empty(),
+                || rulings.restrict_writes(),
             created_at_lower_limit: policy.created_at_lower_limit,
             created_at_upper_limit: policy.created_at_upper_limit,
             default_limit: limits.default_limit,
         },
-    })?;
-    Ok(document)
+    })
 }

@@ -10,14 +10,15 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use protocol::{InvalidSecretKey, PublicKey, SigningKey};
 use runtime::peer::client_address;
 use yawc::{IncomingUpgrade, Options};
 
 use crate::{
     admission::{Visitor, admit},
+    management, names,
     relay::Relay,
-    relay_info::{self, InfoError},
-    socket,
+    relay_info, socket,
 };
 
 /// What every request needs.
@@ -25,35 +26,39 @@ use crate::{
 struct Door {
     relay: Arc<Relay>,
     options: Options,
-    info: Arc<str>,
-    page: Arc<str>,
+    own_key: Option<PublicKey>,
 }
 
-const CORS: [(HeaderName, HeaderValue); 3] = [
+pub(crate) const CORS: [(HeaderName, HeaderValue); 3] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     (
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("*"),
+        // For browsers the star does not cover Authorization.
+        HeaderValue::from_static("*, Authorization"),
     ),
     (
         header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, OPTIONS"),
+        HeaderValue::from_static("GET, POST, OPTIONS"),
     ),
 ];
 
 /// The one endpoint.
-pub fn router(relay: Arc<Relay>) -> Result<Router, InfoError> {
-    let info = relay_info::document(&relay.config)?.into();
-    let page = page(&relay.config.relay.name, &relay.config.relay.description).into();
+pub fn router(relay: Arc<Relay>) -> Result<Router, InvalidSecretKey> {
+    let own_key = relay.config.relay.secret_key.as_option();
+    let own_key = own_key.map(str::parse::<SigningKey>).transpose()?;
     let options = socket::options(&relay.config);
-    Ok(Router::new()
-        .route("/", get(open).options(async || (StatusCode::NO_CONTENT, CORS)))
-        .with_state(Door {
-            relay,
-            options,
-            info,
-            page,
-        }))
+    let names = Router::new()
+        .route("/.well-known/nostr.json", get(names::answer))
+        .with_state(Arc::clone(&relay));
+    let at_home = get(open)
+        .post(manage)
+        .options(async || (StatusCode::NO_CONTENT, CORS));
+    let door = Door {
+        relay,
+        options,
+        own_key: own_key.map(|key| key.public_key()),
+    };
+    Ok(Router::new().route("/", at_home).with_state(door).merge(names))
 }
 
 async fn open(
@@ -80,21 +85,40 @@ async fn open(
     response.map(Body::new)
 }
 
+async fn manage(State(door): State<Door>, headers: HeaderMap, body: Body) -> Response<Body> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    if !kind.is_some_and(|kind| kind.starts_with(management::CONTENT_TYPE)) {
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, CORS).into_response();
+    }
+    (CORS, management::call(&door.relay, &headers, body).await).into_response()
+}
+
 impl Door {
     fn read(&self, headers: &HeaderMap) -> Response<Body> {
+        let (config, rulings) = (&self.relay.config, self.relay.rulings.current());
         let accepts = headers
             .get(header::ACCEPT)
             .and_then(|accept| accept.to_str().ok())
             .unwrap_or_default();
         if accepts.contains("application/nostr+json") {
             let content_type = [(header::CONTENT_TYPE, "application/nostr+json")];
-            return (CORS, content_type, self.info.to_string()).into_response();
+            return match relay_info::document(config, self.own_key, &rulings) {
+                Ok(info) => (CORS, content_type, info).into_response(),
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            };
         }
         let policy = [(
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'unsafe-inline'",
         )];
-        (CORS, policy, Html(self.page.to_string())).into_response()
+        let name = rulings.name.as_deref().unwrap_or(&config.relay.name);
+        let description = rulings
+            .description
+            .as_deref()
+            .unwrap_or(&config.relay.description);
+        (CORS, policy, Html(page(name, description))).into_response()
     }
 }
 

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use fred::{clients::Client, interfaces::HashesInterface};
 use metrics_exporter_prometheus::PrometheusHandle;
-use protocol::{SearchRules, search::InvalidSearchRules};
-use pubsub::{Copies, Keys, Listeners, ProcessId, Publisher, PubsubError, Subscriber};
+use protocol::{InvalidSecretKey, SearchRules, search::InvalidSearchRules};
+use pubsub::{Copies, Keys, Listeners, ProcessId, Publisher, PubsubError, RulingsKeys, Subscriber};
 use queue::Producer;
 use runtime::{
     config::{self, Config},
+    figures::{Figures, Reporting},
     health,
     redis::{self, RedisError},
     shutdown::Shutdown,
@@ -24,13 +25,15 @@ use crate::{
     hear,
     intake::Intake,
     listener,
+    management::WaitingCalls,
+    metrics,
     outbox::{Close, CloseReason},
     presence::Presence,
     rate_limit::RateLimits,
     recent::RecentIds,
     relay::Relay,
-    relay_info::InfoError,
     router,
+    rulings::{self, RulingsInForce},
     settings::Settings,
     signs_of_life,
     subscriptions::LiveIndex,
@@ -50,15 +53,12 @@ pub enum ServeError {
     /// An address cannot be listened on, or a thread not started.
     #[error("could not start")]
     Io(#[from] std::io::Error),
-    /// The settings cannot be read.
-    #[error("could not read the settings from Redis")]
-    Settings(#[source] fred::error::Error),
     /// `[search]` asks for what cannot be.
     #[error("the settings of search")]
     Search(#[from] InvalidSearchRules),
-    /// There is no NIP-11 document.
-    #[error(transparent)]
-    Info(#[from] InfoError),
+    /// The configured key of the relay is none.
+    #[error("relay.secret_key")]
+    OwnKey(#[from] InvalidSecretKey),
 }
 
 /// How long the farewells may take, and the last writes to Redis.
@@ -68,7 +68,12 @@ const LAST_WRITES: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Runs until `shutdown`.
-pub async fn serve(config: Config, metrics: PrometheusHandle, shutdown: Shutdown) -> Result<(), ServeError> {
+pub async fn serve(
+    config: Config,
+    prometheus: PrometheusHandle,
+    shutdown: Shutdown,
+) -> Result<(), ServeError> {
+    metrics::describe();
     let keys = Keys::new(config.redis.namespace.clone());
     let process = ProcessId::random();
     let clients = Clients::connect(&config, &keys, process).await?;
@@ -77,14 +82,21 @@ pub async fn serve(config: Config, metrics: PrometheusHandle, shutdown: Shutdown
     let health_listen = config.health.relay_ws_listen.clone();
     let ready = readiness(clients.jobs.clone());
 
+    let figures = Figures {
+        client: clients.data.clone(),
+        namespace: keys.namespace().to_owned(),
+        metrics: prometheus.clone(),
+        kept: metrics::KEPT,
+    };
     let (relay, background) = start(config, keys, process, clients, &shutdown).await?;
     let router = router::router(Arc::clone(&relay))?;
     health::serve(
         &health_listen,
-        health::router(ready, metrics),
+        health::router(ready, prometheus),
         shutdown.hard.clone(),
     )
     .await?;
+    let reporting = figures.report(process.as_str(), "relay-ws");
     info!(address = %listener.local_addr()?, %process, "relay-ws is listening");
     listener::accept(listener, router, handshake, shutdown.soft.clone()).await;
 
@@ -92,7 +104,7 @@ pub async fn serve(config: Config, metrics: PrometheusHandle, shutdown: Shutdown
     // The last relay takes the senders with it; then everything that waits is written.
     shutdown.hard.cancel();
     drop(relay);
-    background.finish().await;
+    background.finish(reporting).await;
     Ok(())
 }
 
@@ -125,7 +137,8 @@ struct Background {
 }
 
 impl Background {
-    async fn finish(self) {
+    async fn finish(self, reporting: Reporting) {
+        reporting.end().await;
         if tokio::time::timeout(LAST_WRITES, self.presence).await.is_err() {
             warn!("not everything about our connections could be written");
         }
@@ -150,7 +163,9 @@ async fn start(
         subscriber,
     } = clients;
     let settings = Arc::new(Settings::new(data.clone(), keys.clone()));
-    settings.read().await.map_err(ServeError::Settings)?;
+    settings.read().await?;
+    let rulings = RulingsInForce::new(RulingsKeys::new(data.clone(), keys.clone()), &config.policy);
+    rulings.look().await?;
     let listeners = listeners(&config, &publishing, shutdown);
     let (copier, copies) = Copier::new(listeners);
     let (presence, writer) = Presence::new(data.clone(), keys.clone());
@@ -167,6 +182,8 @@ async fn start(
         intake: Arc::new(intake),
         verifier,
         settings,
+        rulings,
+        calls: WaitingCalls::default(),
         rates: Arc::new(RateLimits::new(&config.rate_limits)),
         presence,
         copier: Arc::new(copier),
@@ -206,6 +223,7 @@ fn keep_true(relay: &Arc<Relay>, data: &Client, keys: &Keys, stop: &Cancellation
     tokio::spawn(Arc::clone(&relay.intake).watch_depth(stop.clone()));
     tokio::spawn(Arc::clone(&relay.settings).watch(stop.clone()));
     tokio::spawn(Arc::clone(&relay.rates).exchange(data.clone(), keys.clone(), stop.clone()));
+    tokio::spawn(rulings::watch(weak.clone(), stop.clone()));
     tokio::spawn(upkeep::run(weak.clone(), stop.clone()));
     tokio::spawn(signs_of_life::write(
         weak,

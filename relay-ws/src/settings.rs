@@ -2,13 +2,12 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use ahash::AHashSet;
 use fred::{
     clients::Client,
-    interfaces::{FredResult, KeysInterface, SetsInterface, TransactionInterface},
+    interfaces::{FredResult, SetsInterface, TransactionInterface},
 };
 use parking_lot::RwLock;
-use pubsub::{ConnectionId, Keys};
+use pubsub::{ConnectionId, Keys, LiveSettings, PubsubError};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -18,16 +17,9 @@ const READ_EVERY: Duration = Duration::from_millis(300);
 /// The settings as last read.
 #[derive(Debug)]
 pub struct Settings {
-    current: RwLock<Arc<Current>>,
+    current: RwLock<Arc<LiveSettings>>,
     client: Client,
     keys: Keys,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Current {
-    maintenance: bool,
-    max_allowed_connections: Option<u64>,
-    unlimited: AHashSet<IpAddr>,
 }
 
 impl Settings {
@@ -47,7 +39,7 @@ impl Settings {
 
     /// Whether nothing is counted for an address.
     pub fn is_unlimited(&self, address: IpAddr) -> bool {
-        self.current.read().unlimited.contains(&address)
+        self.current.read().unlimited_ips.contains(&address)
     }
 
     /// Takes a place among `max_allowed_connections`, counted over all processes; whether there was one.
@@ -85,23 +77,8 @@ impl Settings {
     }
 
     /// Reads the settings now.
-    pub async fn read(&self) -> FredResult<()> {
-        let pipeline = self.client.pipeline();
-        let _: () = pipeline.get(self.keys.maintenance()).await?;
-        let _: () = pipeline.get(self.keys.max_allowed_connections()).await?;
-        let _: () = pipeline.smembers(self.keys.unlimited_ips()).await?;
-        let (maintenance, most, unlimited): (Option<String>, Option<String>, Vec<String>) =
-            pipeline.all().await?;
-        let current = Current {
-            maintenance: maintenance.is_some_and(|value| is_truthy(&value)),
-            max_allowed_connections: most
-                .and_then(|most| most.trim().parse().ok())
-                .filter(|most| *most > 0),
-            unlimited: unlimited
-                .iter()
-                .filter_map(|address| address.trim().parse().ok())
-                .collect(),
-        };
+    pub async fn read(&self) -> Result<(), PubsubError> {
+        let current = LiveSettings::read(&self.client, &self.keys).await?;
         if **self.current.read() != current {
             *self.current.write() = Arc::new(current);
         }
@@ -120,28 +97,5 @@ impl Settings {
                 },
             }
         }
-    }
-}
-
-/// `1`, `true`, `on`, `yes`, or any other text but those that say no.
-fn is_truthy(value: &str) -> bool {
-    !matches!(
-        value.trim().to_ascii_lowercase().as_str(),
-        "" | "0" | "false" | "off" | "no" | "null" | "nil"
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_truthy;
-
-    #[test]
-    fn truth_as_operators_write_it() {
-        assert!(
-            ["1", "true", "ON", "yes", "since noon"]
-                .into_iter()
-                .all(is_truthy)
-        );
-        assert!(!["", "0", "false", "off", " no "].into_iter().any(is_truthy));
     }
 }

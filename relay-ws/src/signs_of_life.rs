@@ -7,6 +7,7 @@ use fred::{
     clients::{Client, Pipeline},
     interfaces::{FredResult, HashesInterface},
 };
+use metrics::counter;
 use pubsub::Keys;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -33,13 +34,20 @@ pub async fn write(relay: Weak<Relay>, client: Client, keys: Keys, stop: Cancell
 }
 
 async fn count(relay: &Relay, redis: &Pipeline<Client>, keys: &Keys) -> FredResult<()> {
-    let mut increments = Vec::new();
+    let (mut increments, mut all) = (Vec::new(), [0; 3]);
     relay.connections.for_each(|connection| {
         let since = connection.traffic.take();
+        for (sum, value) in all.iter_mut().zip(since) {
+            *sum += value;
+        }
         if since.iter().any(|value| *value > 0) {
             increments.push((connection.id, since));
         }
     });
+    let [messages, incoming, outgoing] = all;
+    counter!("relay_received_messages_total").increment(messages);
+    counter!("relay_received_bytes_total").increment(incoming);
+    counter!("relay_sent_bytes_total").increment(outgoing);
     let hashes = [keys.requests(), keys.incoming_traffic(), keys.outgoing_traffic()];
     for (id, since) in increments {
         for (hash, value) in hashes.iter().zip(since).filter(|(_, value)| *value > 0) {

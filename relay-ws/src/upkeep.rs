@@ -30,9 +30,11 @@ pub async fn run(relay: Weak<Relay>, stop: CancellationToken) {
         let window = u64::from(relay.config.rate_limits.window_s);
         let new_window = second.is_multiple_of(window);
         let now = Instant::now();
+        let mut subscriptions = 0;
         relay.connections.for_each(|connection| {
             relay.answer_overdue(connection, now);
             look_after(&relay, connection);
+            subscriptions += connection.subscription_count();
             if new_window {
                 connection
                     .invalid_messages
@@ -40,6 +42,7 @@ pub async fn run(relay: Weak<Relay>, stop: CancellationToken) {
             }
         });
         gauge!("relay_connections").set(relay.connections.len() as f64);
+        gauge!("relay_subscriptions").set(subscriptions as f64);
         gauge!("relay_live_filters").set(relay.live.len() as f64);
     }
 }

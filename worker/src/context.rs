@@ -5,12 +5,13 @@ use std::sync::Arc;
 use protocol::EventId;
 use pubsub::{ConnectionId, ProcessId, Publisher, Reply, ReplyPage, Upkeep};
 use queue::{JobError, Producer};
-use runtime::{clock::Clock, config::Config};
+use runtime::{clock::Clock, config::Config, redis::RedisClient};
 use store::Store;
 use tracing::{Span, warn};
 
 use crate::{
-    announcer::Announcer, batcher::Batcher, membership::Membership, sets::Sets, write_policy::WritePolicy,
+    announcer::Announcer, batcher::Batcher, membership::Membership, rulings::RulingsInForce, sets::Sets,
+    write_policy::WritePolicy,
 };
 
 /// Cheap to clone.
@@ -25,6 +26,8 @@ pub struct Inner {
     pub store: Store,
     /// The sets of reconciliations.
     pub sets: Sets,
+    /// What operators decided.
+    pub rulings: RulingsInForce,
     /// The group commit.
     pub batcher: Batcher,
     /// Members and invitations, if there are any.
@@ -37,6 +40,8 @@ pub struct Inner {
     pub announcer: Announcer,
     /// What killed processes left behind.
     pub upkeep: Upkeep,
+    /// Keys in Redis.
+    pub data: RedisClient,
     /// The queues.
     pub producer: Producer,
     /// The time.

@@ -1,6 +1,6 @@
 //! Events from elsewhere, which no relay-ws has looked at: checked as if a client had sent them.
 
-use protocol::{Event, InvalidEvent, KindClass, Reason, VerifiedEvent};
+use protocol::{Event, InvalidEvent, KindClass, Reason, Rulings, VerifiedEvent};
 use runtime::config::Config;
 
 use crate::policy::{self, Case};
@@ -29,7 +29,7 @@ pub enum Unwelcome {
 #[derive(Clone, Copy)]
 pub struct Rules<'a> {
     /// The policy of this relay; `None`: every valid event is welcome.
-    pub policy: Option<&'a Config>,
+    pub policy: Option<(&'a Config, &'a Rulings)>,
     /// Unix seconds.
     pub now: u64,
 }
@@ -38,11 +38,12 @@ impl Rules<'_> {
     /// Reads an event and asks the rules: cheap, as its signature is not looked at.
     pub fn read(&self, json: &[u8]) -> Result<Event, Unwelcome> {
         let event: Event = serde_json::from_slice(json).map_err(Unwelcome::Unreadable)?;
-        if let Some(config) = self.policy {
+        if let Some((config, rulings)) = self.policy {
             let case = Case {
                 event: &event,
                 bytes: json.trim_ascii().len(),
                 client: None,
+                rulings,
                 now: self.now,
             };
             policy::check(&case, config).map_err(Unwelcome::Refused)?;

@@ -4,37 +4,88 @@ use std::time::Duration;
 
 use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use queue::{Depth, Queue};
+use runtime::{clock::unix_millis, figures::Kept};
 use store::WindowStats;
 
-/// Says what each means; once, at the start.
+/// What admin shows of the last hour.
+pub const KEPT: Kept = Kept {
+    summed: &[
+        "worker_events_total",
+        "worker_commit_seconds",
+        "worker_query_seconds",
+        "worker_count_seconds",
+        "worker_job_latency_seconds",
+        "jobs_total",
+    ],
+    shared: &["queue_waiting", "queue_running", "queue_dead", "queue_oldest_ms"],
+};
+
+const COUNTERS: [(&str, &str); 7] = [
+    ("worker_expired_events_total", "Events removed by NIP-40"),
+    (
+        "worker_banned_events_total",
+        "Events removed because an operator banned them",
+    ),
+    (
+        "worker_dead_connections_total",
+        "Connections of killed relay-ws processes whose keys were removed",
+    ),
+    ("worker_endless_counters_total", "Rate-limit keys without an end"),
+    (
+        "worker_dead_consumers_total",
+        "Consumers of killed workers that were removed",
+    ),
+    (
+        "worker_write_policy_failures_total",
+        "Children that had to be started again",
+    ),
+    ("worker_searchable_events_total", "Events that became searchable"),
+];
+
+const HISTOGRAMS: [(&str, &str); 6] = [
+    ("worker_batch_events", "Events in one commit"),
+    ("worker_commit_seconds", "How long a commit takes"),
+    ("worker_query_seconds", "How long the query of a REQ takes"),
+    ("worker_count_seconds", "How long a COUNT takes"),
+    (
+        "worker_reconcile_seconds",
+        "How long a message of a reconciliation takes",
+    ),
+    (
+        "worker_judged_seconds",
+        "How long a verdict of the write policy takes",
+    ),
+];
+
+const OF_QUEUES: [(&str, &str); 4] = [
+    ("queue_waiting", "Jobs that nobody has taken"),
+    ("queue_running", "Jobs in the hands of workers"),
+    ("queue_dead", "Dead letters"),
+    ("queue_oldest_ms", "Age of the oldest job"),
+];
+
+/// Says what each means, and starts counters at zero: one that is not there yet has no rate. Once, at the start.
 pub fn describe() {
+    for (name, text) in COUNTERS {
+        describe_counter!(name, text);
+        counter!(name).increment(0);
+    }
+    for (name, text) in HISTOGRAMS {
+        describe_histogram!(name, text);
+        // To ask for it is to have it.
+        drop(histogram!(name));
+    }
+    for (name, text) in OF_QUEUES {
+        describe_gauge!(name, text);
+    }
     describe_counter!("worker_events_total", "Events of clients, by what became of them");
     describe_counter!(
         "worker_imported_total",
         "Events of imports, by what became of them"
     );
-    describe_counter!("worker_expired_events_total", "Events removed by NIP-40");
-    describe_counter!(
-        "worker_dead_connections_total",
-        "Connections of killed relay-ws processes whose keys were removed"
-    );
-    describe_counter!("worker_endless_counters_total", "Rate-limit keys without an end");
-    describe_counter!(
-        "worker_dead_consumers_total",
-        "Consumers of killed workers that were removed"
-    );
-    describe_histogram!("worker_batch_events", "Events in one commit");
-    describe_histogram!("worker_commit_seconds", "How long a commit takes");
-    describe_histogram!("worker_query_seconds", "How long the query of a REQ takes");
-    describe_histogram!("worker_count_seconds", "How long a COUNT takes");
-    describe_histogram!(
-        "worker_reconcile_seconds",
-        "How long a message of a reconciliation takes"
-    );
-    describe_gauge!("worker_sets_bytes", "Bytes of the sets of reconciliations");
-    describe_histogram!("worker_job_seconds", "How long a job runs, by queue");
-    describe_gauge!("worker_window_events", "Newest events in memory");
-    describe_gauge!("worker_window_bytes", "Bytes that they take, about");
+    counter!("worker_events_total", "outcome" => "stored").increment(0);
+    counter!("worker_imported_total", "outcome" => "stored").increment(0);
+    counter!("worker_judged_total", "verdict" => "accept").increment(0);
     describe_counter!(
         "worker_filters_total",
         "Filters of REQs, by where they were answered from"
@@ -43,16 +94,22 @@ pub fn describe() {
         "worker_judged_total",
         "Events that the write policy was asked of, by its verdict"
     );
-    describe_histogram!("worker_judged_seconds", "How long a verdict takes");
-    describe_counter!(
-        "worker_write_policy_failures_total",
-        "Children that had to be started again"
+    describe_gauge!("worker_sets_bytes", "Bytes of the sets of reconciliations");
+    describe_gauge!("worker_window_events", "Newest events in memory");
+    describe_gauge!("worker_window_bytes", "Bytes that they take, about");
+    describe_histogram!("worker_job_seconds", "How long a job runs, by queue");
+    describe_histogram!(
+        "worker_job_latency_seconds",
+        "From enqueueing a job to its end, by queue"
     );
-    describe_counter!("worker_searchable_events_total", "Events that became searchable");
-    describe_gauge!("queue_waiting", "Jobs that nobody has taken");
-    describe_gauge!("queue_running", "Jobs in the hands of workers");
-    describe_gauge!("queue_dead", "Dead letters");
-    describe_gauge!("queue_oldest_ms", "Age of the oldest job");
+    describe_counter!("jobs_total", "Runs of jobs, by queue and by how they ended");
+    for queue in Queue::ALL.map(Queue::name) {
+        drop(histogram!("worker_job_seconds", "queue" => queue));
+        drop(histogram!("worker_job_latency_seconds", "queue" => queue));
+        for result in ["done", "failed", "dead"] {
+            counter!("jobs_total", "queue" => queue, "result" => result).increment(0);
+        }
+    }
 }
 
 /// An event of a client.
@@ -96,9 +153,11 @@ pub fn sets(bytes: usize) {
     gauge!("worker_sets_bytes").set(bytes as f64);
 }
 
-/// A job that ran, however it ended.
-pub fn job(queue: Queue, took: Duration) {
+/// A job that ran, however it ended. `enqueued_ms` is by the clock of Redis, which may differ a little from ours.
+pub fn job(queue: Queue, took: Duration, enqueued_ms: u64) {
     histogram!("worker_job_seconds", "queue" => queue.name()).record(took);
+    let since = Duration::from_millis(unix_millis().saturating_sub(enqueued_ms));
+    histogram!("worker_job_latency_seconds", "queue" => queue.name()).record(since.max(took));
 }
 
 /// A verdict of the write policy, or that there was none.
@@ -116,6 +175,7 @@ pub fn write_policy_failed() {
 pub fn removed(what: Removed, count: u64) {
     let name = match what {
         Removed::ExpiredEvents => "worker_expired_events_total",
+        Removed::BannedEvents => "worker_banned_events_total",
         Removed::DeadConnections => "worker_dead_connections_total",
         Removed::EndlessCounters => "worker_endless_counters_total",
         Removed::DeadConsumers => "worker_dead_consumers_total",
@@ -128,6 +188,8 @@ pub fn removed(what: Removed, count: u64) {
 pub enum Removed {
     /// Events.
     ExpiredEvents,
+    /// Events.
+    BannedEvents,
     /// Connections.
     DeadConnections,
     /// Keys.

@@ -23,8 +23,8 @@ where
         enqueued_ms = delivery.enqueued_ms,
         connection = Empty,
     );
-    let began = Instant::now();
+    let (began, enqueued_ms) = (Instant::now(), delivery.enqueued_ms);
     let result = handler(delivery, cx).instrument(span).await;
-    metrics::job(J::QUEUE, began.elapsed());
+    metrics::job(J::QUEUE, began.elapsed(), enqueued_ms);
     result
 }

@@ -5,8 +5,8 @@ use pubsub::ProcessId;
 use queue::{
     Delivery, Job, Queue, StreamBackend, StreamConfig,
     jobs::{
-        AuthorizationRequest, CountRequest, Import, Maintenance, NewEvents, NewSearch, NewSubscription,
-        Reconcile,
+        AuthorizationRequest, CountRequest, Import, Maintenance, ManagementCall, NewEvents, NewSearch,
+        NewSubscription, Reconcile,
     },
 };
 use runtime::redis::{self, RedisClient, RedisError};
@@ -34,12 +34,9 @@ macro_rules! register {
     }};
 }
 
-/// All workers of this process.
-pub async fn monitor(cx: Context) -> Result<Monitor, RedisError> {
-    let workers = Workers {
-        cx,
-        name: ProcessId::random(),
-    };
+/// All workers of the process `name`.
+pub async fn monitor(cx: Context, name: ProcessId) -> Result<Monitor, RedisError> {
+    let workers = Workers { cx, name };
     Ok(register!(Monitor::new(), workers,
         NewEvents => jobs::new_event,
         NewSubscription => jobs::new_subscription,
@@ -48,6 +45,7 @@ pub async fn monitor(cx: Context) -> Result<Monitor, RedisError> {
         Reconcile => jobs::reconcile,
         AuthorizationRequest => jobs::authorization_request,
         Import => jobs::import,
+        ManagementCall => jobs::management_call,
         Maintenance => jobs::maintenance,
     ))
 }
@@ -71,6 +69,8 @@ impl Workers {
                 Queue::Search => worker.search_concurrency,
                 Queue::Auth => worker.auth_concurrency,
                 Queue::Import => worker.import_concurrency,
+                // Operators are few; one at a time, so that a change is seen by the next.
+                Queue::Management => 1,
                 Queue::Maintenance => worker.maintenance_concurrency,
             },
             takeover: limits.takeover(),

@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use apalis::prelude::MonitorError;
 use metrics_exporter_prometheus::PrometheusHandle;
 use protocol::{InvalidSecretKey, SearchRules, SigningKey, search::InvalidSearchRules};
-use pubsub::{Copies, Keys, LatestEvents, Listeners, Publisher, Upkeep};
+use pubsub::{Copies, Keys, LatestEvents, Listeners, ProcessId, Publisher, RulingsKeys, Upkeep};
 use queue::{Producer, Queue};
 use runtime::{
     clock::{self, Clock},
     config::{self, Config},
+    figures::Figures,
     health,
     redis::{self, RedisClient, RedisError},
     shutdown::Shutdown,
@@ -25,7 +26,9 @@ use crate::{
     jsonl::{self, ExportError, ExportOptions, ImportError, ImportOptions},
     latest::Latest,
     membership::{self, Membership},
-    metrics, registry, schedule,
+    metrics, registry,
+    rulings::RulingsInForce,
+    schedule,
     sets::{SetLimits, Sets},
     write_policy::WritePolicy,
 };
@@ -96,17 +99,29 @@ pub async fn export(config: &Config, options: ExportOptions) -> Result<(), RunEr
 /// Runs until `shutdown`.
 pub async fn run(config: Config, prometheus: PrometheusHandle, shutdown: Shutdown) -> Result<(), RunError> {
     metrics::describe();
+    let process = ProcessId::random();
     let listen = config.health.worker_listen.clone();
     let jobs = redis::connect(config.redis.jobs(), "worker").await?;
     let cx = context(config, jobs.clone(), &shutdown).await?;
     let ready = readiness(cx.store.clone(), jobs);
-    let pages = health::serve(&listen, health::router(ready, prometheus), shutdown.hard.clone());
+    let pages = health::serve(
+        &listen,
+        health::router(ready, prometheus.clone()),
+        shutdown.hard.clone(),
+    );
     pages.await.map_err(RunError::Health)?;
     schedule::start(&cx.producer, &shutdown.soft);
     tokio::spawn(measure(cx.clone(), shutdown.hard.clone()));
 
-    let monitor = registry::monitor(cx).await?;
-    info!("the workers are running");
+    let figures = Figures {
+        client: cx.data.clone(),
+        namespace: cx.config.redis.namespace.clone(),
+        metrics: prometheus,
+        kept: metrics::KEPT,
+    };
+    let monitor = registry::monitor(cx, process).await?;
+    let reporting = figures.report(process.as_str(), "worker");
+    info!(%process, "the workers are running");
     let (soft, hard) = (shutdown.soft.clone(), shutdown.hard.clone());
     let worked = monitor.run_with_signal(async move {
         soft.cancelled().await;
@@ -117,6 +132,7 @@ pub async fn run(config: Config, prometheus: PrometheusHandle, shutdown: Shutdow
         () = hard.cancelled() => info!("leaving what is running to other workers"),
     }
     shutdown.hard.cancel();
+    reporting.end().await;
     Ok(())
 }
 
@@ -161,15 +177,20 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
         announcer: announcer.clone(),
         batch_max: config.worker.batch_max,
     };
+    let rulings = RulingsKeys::new(data.clone(), keys.clone());
+    let rulings = RulingsInForce::load(store.clone(), rulings, &config.policy).await?;
+    tokio::spawn(rulings.clone().watch(shutdown.hard.clone()));
     Ok(Context::new(Inner {
         sets: Sets::new(store.clone(), set_limits(&config)),
         store,
+        rulings,
         batcher: Batcher::start(committer),
         membership: membership(&config)?,
         write_policy: WritePolicy::start(&config.write_policy, &shutdown.hard),
         publisher: announcer.publisher.clone(),
         announcer,
-        upkeep: Upkeep::new(data, keys.clone()),
+        upkeep: Upkeep::new(data.clone(), keys.clone()),
+        data,
         producer: Producer::new(jobs, keys.namespace()),
         clock: Clock::System,
         config,

@@ -9,13 +9,14 @@ use queue::{
 use tokio_util::sync::CancellationToken;
 
 /// Name, interval in seconds, task.
-const TABLE: [(&str, u64, Task); 6] = [
+const TABLE: [(&str, u64, Task); 7] = [
     ("expired_events", 10, Task::ExpiredEvents),
     ("dead_connections", 5, Task::DeadConnections),
     ("rate_limit_keys", 600, Task::RateLimitKeys),
     ("dead_consumers", 60, Task::DeadConsumers),
     ("member_list", 60, Task::MemberList),
     ("searchable_events", 1, Task::SearchableEvents),
+    ("banned_events", 10, Task::BannedEvents),
 ];
 
 /// Enqueues each when it is due, unless another worker has, until `stop`.

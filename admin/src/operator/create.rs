@@ -1,9 +1,10 @@
 //! New operators.
 
 use store::{NewOperator, Store};
+use validator::ValidationError;
 
 use super::hash_password;
-use crate::web::PageError;
+use crate::web::{PageError, problem};
 
 /// Characters of a password at least.
 pub const SHORTEST: usize = 10;
@@ -22,6 +23,11 @@ pub fn name_problem(name: &str) -> Option<&'static str> {
     None
 }
 
+/// A name, as forms check it.
+pub fn valid_name(name: &str) -> Result<(), ValidationError> {
+    name_problem(name).map_or(Ok(()), |text| Err(problem(text)))
+}
+
 /// What is wrong with a password, if anything.
 pub fn password_problem(password: &str) -> Option<&'static str> {
     match password.chars().count() {
@@ -29,6 +35,11 @@ pub fn password_problem(password: &str) -> Option<&'static str> {
         SHORTEST..=LONGEST => None,
         _ => Some("At most 200 characters."),
     }
+}
+
+/// A password, as forms check it.
+pub fn valid_password(password: &str) -> Result<(), ValidationError> {
+    password_problem(password).map_or(Ok(()), |text| Err(problem(text)))
 }
 
 /// Adds an operator whose name and password have been looked at.

@@ -92,7 +92,12 @@ pub async fn require(request: Request, next: Next) -> Response {
 }
 
 /// Signs an operator in: a new session, so that whoever knew an older cookie of this browser knows nothing.
-pub async fn begin(app: &App, visit: &Visit, operator: i64, to: &str) -> Result<Response, PageError> {
+pub async fn begin(
+    app: &App,
+    visit: &Visit,
+    operator: i64,
+    mut response: Response,
+) -> Result<Response, PageError> {
     if let Some(old) = &visit.session {
         app.store.end_session(old).await?;
     }
@@ -107,7 +112,6 @@ pub async fn begin(app: &App, visit: &Visit, operator: i64, to: &str) -> Result<
         })
         .await?;
     let lifetime = app.config.admin.session_lifetime_s.into();
-    let mut response = Redirect::to(local_path(to)).into_response();
     cookie(SESSION, token.expose(), Some(lifetime), visit).set(response.headers_mut());
     cookie(VISITOR, "", Some(0), visit).set(response.headers_mut());
     Ok(response)

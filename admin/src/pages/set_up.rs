@@ -5,15 +5,16 @@ use axum::{
     Router,
     extract::{Query, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use serde::Deserialize;
 use store::{NewAuditEntry, NewOperator};
+use validator::Validate;
 
 use crate::{
     App,
-    operator::{Throttle, create_operator, name_problem, password_problem, session, set_up_token_is_right},
+    operator::{Throttle, create_operator, session, set_up_token_is_right, valid_name, valid_password},
     web::{Frame, PageError, Posted, Problems, Then, render},
 };
 
@@ -36,28 +37,15 @@ struct Asked {
     token: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Validate)]
 struct Form {
     token: String,
+    #[validate(custom(function = valid_name))]
     name: String,
+    #[validate(custom(function = valid_password))]
     password: String,
+    #[validate(must_match(other = "password", message = "The two passwords are not the same."))]
     again: String,
-}
-
-impl Form {
-    fn problems(&self) -> Problems {
-        let mut problems = Problems::default();
-        if let Some(text) = name_problem(&self.name) {
-            problems.add("name", text);
-        }
-        if let Some(text) = password_problem(&self.password) {
-            problems.add("password", text);
-        }
-        if self.password != self.again {
-            problems.add("again", "The two passwords are not the same.");
-        }
-        problems
-    }
 }
 
 const OLD_LINK: &str =
@@ -89,11 +77,10 @@ async fn set_up(
     if !set_up_token_is_right(&app, &form.token).await? {
         return Ok(Then::failed("/sign-in", OLD_LINK).into_response());
     }
-    let problems = form.problems();
-    if !problems.is_empty() {
+    if let Err(errors) = form.validate() {
         let page = Page {
             frame,
-            problems,
+            problems: errors.into(),
             token: form.token,
             name: form.name,
         };
@@ -110,7 +97,7 @@ async fn set_up(
                     ..NewAuditEntry::default()
                 })
                 .await?;
-            session::begin(&app, &frame, operator, "/").await
+            session::begin(&app, &frame, operator, Redirect::to("/").into_response()).await
         }
         NewOperator::NameTaken | NewOperator::NotTheFirst => {
             Ok(Then::failed("/sign-in", OLD_LINK).into_response())

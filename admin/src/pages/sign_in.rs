@@ -70,7 +70,8 @@ async fn sign_in(
     let is_right = password_is_right(form.password, hash).await?;
     if let (Some(operator), true) = (id, is_right) {
         throttle.forget().await?;
-        return session::begin(&app, &frame, operator, &form.next).await;
+        let next = Redirect::to(local_path(&form.next)).into_response();
+        return session::begin(&app, &frame, operator, next).await;
     }
     // Not which of the two: who guesses learns nothing.
     let page = Page {

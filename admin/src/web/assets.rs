@@ -24,7 +24,9 @@ macro_rules! files {
 static FILES: &[File] = &files! {
     "admin.css": "text/css; charset=utf-8",
     "admin.js": "text/javascript; charset=utf-8",
+    "sign-in.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "live.js": "text/javascript; charset=utf-8",
 };
 
 struct Assets {

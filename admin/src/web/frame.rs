@@ -33,6 +33,13 @@ impl Frame {
         Section::of(path) == Some(*section)
     }
 
+    /// Whether this is the page `<folder><name>`.
+    pub fn is_at(&self, folder: &str, name: &str) -> bool {
+        let path = self.0.path.split('?').next().unwrap_or_default();
+        let rest = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// What the theme button offers.
     pub fn next_theme(&self) -> Theme {
         self.0.theme.next()

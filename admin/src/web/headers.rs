@@ -9,8 +9,8 @@ use axum::{
 
 use crate::App;
 
-/// Scripts and styles only from our own files; pictures of profiles from anywhere, by TLS.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; \
+/// Everything from our own files, pictures too: who could place one on a page would learn where operators are.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, HeaderValue); 6] = [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use validator::ValidationErrors;
+use validator::{ValidationError, ValidationErrors};
 
 /// Problems by the name of their field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +30,11 @@ impl Problems {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// What a rule of a form says of a field.
+pub fn problem(text: &'static str) -> ValidationError {
+    ValidationError::new("invalid").with_message(text.into())
 }
 
 impl From<ValidationErrors> for Problems {

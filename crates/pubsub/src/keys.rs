@@ -61,6 +61,14 @@ impl Keys {
         latest_events = "latest-events";
         /// HASH by process: unix milliseconds of its last sign of life.
         processes = "relay_processes";
+        /// STRING, JSON: the rulings of operators.
+        rulings = "rulings";
+        /// STRING: the version of the rulings.
+        rulings_version = "rulings_version";
+        /// STRING: counted up when somebody changed rulings in Postgres.
+        rulings_changes = "rulings_changes";
+        /// HASH by name (NIP-05): the answer.
+        names = "nip05_names";
         /// STRING that expires: hash of the link that makes the first operator.
         set_up_token = "admin_set_up";
     }
@@ -102,6 +110,11 @@ impl Keys {
     /// Pattern of all [`Self::address_requests`].
     pub fn all_address_requests(&self) -> String {
         self.under("requests:*")
+    }
+
+    /// STRING that expires: this kind 27235 event (NIP-98) was used already.
+    pub fn used_http_auth(&self, event: &str) -> String {
+        self.under(&format!("events27235:{event}"))
     }
 
     /// STRING that expires: attempts to sign in.

@@ -7,7 +7,7 @@ use fred::{
 
 use crate::{Keys, PubsubError};
 
-/// Writes `latest-events`.
+/// Writes and reads `latest-events`.
 #[derive(Clone)]
 pub struct LatestEvents {
     client: Client,
@@ -32,6 +32,15 @@ impl LatestEvents {
         }
         self.write(events).await.map_err(|source| PubsubError::Keys {
             operation: "list the latest events",
+            source,
+        })
+    }
+
+    /// The events in the list, as canonical JSON, the newest first.
+    pub async fn read(&self) -> Result<Vec<String>, PubsubError> {
+        let events: FredResult<Vec<String>> = self.client.lrange(self.keys.latest_events(), 0, -1).await;
+        events.map_err(|source| PubsubError::Keys {
+            operation: "read the latest events",
             source,
         })
     }

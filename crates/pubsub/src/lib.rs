@@ -4,6 +4,7 @@
 //! and keys are a contract with plugins and operators; `docs/plugins.md` is written for them.
 
 mod channel;
+mod connected;
 mod connection_id;
 mod desk;
 mod error;
@@ -11,12 +12,15 @@ mod found_page;
 mod keys;
 mod latest_events;
 mod listeners;
+mod live_settings;
 mod publisher;
 mod reply;
+mod rulings;
 mod subscriber;
 mod upkeep;
 
 pub use channel::{Address, Channel, Command};
+pub use connected::{Connected, ConnectedClients};
 pub use connection_id::{ConnectionId, InvalidConnectionId, ProcessId};
 pub use desk::Desk;
 pub use error::PubsubError;
@@ -24,7 +28,9 @@ pub use found_page::{FoundPage, LivePage, PageHeader, PageWriter};
 pub use keys::Keys;
 pub use latest_events::LatestEvents;
 pub use listeners::{CONNECTION_NAME, Copies, Listeners};
+pub use live_settings::LiveSettings;
 pub use publisher::Publisher;
 pub use reply::{Reply, ReplyPage};
+pub use rulings::RulingsKeys;
 pub use subscriber::{Incoming, Subscriber};
 pub use upkeep::Upkeep;

@@ -54,6 +54,15 @@ pub enum Reply {
         /// The highest level of all its keys.
         level: AuthLevel,
     },
+    /// To a call of the management API ([NIP-86](https://nips.nostr.com/86)).
+    Managed {
+        /// The HTTP request: an id that no connection has.
+        request: ConnectionId,
+        /// HTTP status.
+        status: u16,
+        /// `{"result":…}` or `{"error":"…"}`
+        body: String,
+    },
     /// To a NEG-OPEN or NEG-MSG.
     NegMsg {
         /// Who asked.
@@ -101,7 +110,10 @@ impl Reply {
             | Self::Level { connection, .. }
             | Self::NegMsg { connection, .. }
             | Self::NegErr { connection, .. }
-            | Self::Authorized { connection, .. } => *connection,
+            | Self::Authorized { connection, .. }
+            | Self::Managed {
+                request: connection, ..
+            } => *connection,
         }
     }
 }

@@ -12,7 +12,7 @@ use futures::TryStreamExt;
 use crate::{ConnectionId, Keys, PubsubError};
 
 /// A process that has been silent for longer is dead: it gives a sign every second.
-const SILENCE_MS: u64 = 10_000;
+pub(crate) const SILENCE_MS: u64 = 10_000;
 
 /// Keys of one SCAN step, and connections removed in one pipeline.
 const PAGE: u32 = 500;

@@ -2,7 +2,7 @@
 
 use metrics::counter;
 use tokio::{sync::mpsc, task::JoinHandle};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::{
     StreamConfig,
@@ -48,6 +48,7 @@ impl Settler {
 
     async fn settle(&self, batch: impl Iterator<Item = Settled>) {
         let (queue, mut done) = (self.stream.queue.name(), Vec::with_capacity(BATCH));
+        let mut once_failed = Vec::new();
         for Settled { id, outcome } in batch {
             let Some(job) = self.held.remove(&id) else {
                 continue;
@@ -55,6 +56,9 @@ impl Settler {
             match outcome {
                 Outcome::Done => {
                     counter!("jobs_total", "queue" => queue, "result" => "done").increment(1);
+                    if job.attempt > 1 {
+                        once_failed.push(id.clone());
+                    }
                     done.push(id);
                 }
                 Outcome::Failed(why) => {
@@ -62,6 +66,9 @@ impl Settler {
                     // Nobody vouches for it any more: that is all it takes.
                     let attempt = job.attempt;
                     warn!(queue, id, attempt, why, "a job failed and will be tried again");
+                    if let Err(error) = self.stream.note_failure(&id, &why).await {
+                        debug!(queue, id, %error, "could not note why a job failed");
+                    }
                 }
                 Outcome::Dead(why) => {
                     counter!("jobs_total", "queue" => queue, "result" => "dead").increment(1);
@@ -74,6 +81,11 @@ impl Settler {
         {
             // They will run once more, which handlers bear.
             warn!(queue, %error, jobs = done.len(), "could not acknowledge jobs");
+        }
+        if !once_failed.is_empty()
+            && let Err(error) = self.stream.forget_failures(once_failed).await
+        {
+            debug!(queue, %error, "could not forget failures");
         }
     }
 

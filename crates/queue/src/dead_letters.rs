@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use fred::{
-    interfaces::{FredResult, StreamsInterface, TransactionInterface},
+    interfaces::{FredResult, HashesInterface, LuaInterface, StreamsInterface, TransactionInterface},
     types::Value,
 };
 
@@ -29,6 +29,8 @@ pub struct DeadLetter {
     pub enqueued_ms: u64,
 }
 
+type Rows = Vec<(String, HashMap<String, Bytes>)>;
+
 impl Stream {
     /// Moves a job to the dead letters, in one step.
     pub(crate) async fn bury(
@@ -50,6 +52,7 @@ impl Stream {
             let _: () = transaction.xadd(self.dead_key(), false, cap, "*", fields).await?;
             let _: () = transaction.xack(self.key(), GROUP, id).await?;
             let _: () = transaction.xdel(self.key(), id).await?;
+            let _: () = transaction.hdel(self.errors_key(), id).await?;
             transaction.exec::<Value>(true).await
         };
         run.await
@@ -58,31 +61,57 @@ impl Stream {
     }
 }
 
+/// Letters retried in one script: Redis does nothing else meanwhile.
+const PAGE: u64 = 100;
+
+const RETRY: &str = include_str!("retry_dead_letters.lua");
+
 impl Producer {
     /// The newest dead letters of a queue, at most `count`.
     pub async fn dead_letters(&self, queue: Queue, count: u64) -> Result<Vec<DeadLetter>, QueueError> {
+        self.dead_letters_before(queue, None, count).await
+    }
+
+    /// The newest dead letters that are older than the one with the id `before`, at most `count`.
+    pub async fn dead_letters_before(
+        &self,
+        queue: Queue,
+        before: Option<&str>,
+        count: u64,
+    ) -> Result<Vec<DeadLetter>, QueueError> {
         let stream = self.stream(queue);
-        let rows: FredResult<Vec<(String, HashMap<String, Bytes>)>> = stream
+        let end = before.map_or_else(|| "+".to_owned(), |id| format!("({id}"));
+        let rows: FredResult<Rows> = stream
             .client
-            .xrevrange_values(stream.dead_key(), "+", "-", Some(count))
+            .xrevrange_values(stream.dead_key(), end, "-", Some(count))
             .await;
         let rows = rows.map_err(|error| stream.failed("read dead letters", error))?;
         Ok(rows.into_iter().map(|(id, fields)| letter(id, &fields)).collect())
     }
 
+    /// A dead letter by its id.
+    pub async fn dead_letter(&self, queue: Queue, id: &str) -> Result<Option<DeadLetter>, QueueError> {
+        let rows = self.dead_letter_rows(queue, id, id, 1).await?;
+        Ok(rows.into_iter().next().map(|(id, fields)| letter(id, &fields)))
+    }
+
     /// Enqueues a dead letter again; whether it was still there.
     pub async fn retry_dead_letter(&self, queue: Queue, id: &str) -> Result<bool, QueueError> {
-        let stream = self.stream(queue);
-        let rows: FredResult<Vec<(String, HashMap<String, Bytes>)>> = stream
-            .client
-            .xrange_values(stream.dead_key(), id, id, Some(1))
-            .await;
-        let rows = rows.map_err(|error| stream.failed("read a dead letter", error))?;
-        let Some((id, fields)) = rows.into_iter().next() else {
-            return Ok(false);
-        };
-        self.push_json(queue, letter(id.clone(), &fields).job).await?;
-        self.delete_dead_letter(queue, &id).await
+        Ok(self.retry(queue, vec![id.to_owned()]).await? > 0)
+    }
+
+    /// Enqueues all dead letters again that are not newer than the one with the id `up_to`, the oldest first; answers how
+    /// many. Those that die again come behind it and are left alone.
+    pub async fn retry_dead_letters(&self, queue: Queue, up_to: &str) -> Result<u64, QueueError> {
+        let mut retried = 0;
+        loop {
+            let rows = self.dead_letter_rows(queue, "-", up_to, PAGE).await?;
+            let ids: Vec<String> = rows.into_iter().map(|(id, _)| id).collect();
+            if ids.is_empty() {
+                return Ok(retried);
+            }
+            retried += self.retry(queue, ids).await?;
+        }
     }
 
     /// Throws a dead letter away; whether it was still there.
@@ -92,6 +121,43 @@ impl Producer {
         deleted
             .map(|count| count > 0)
             .map_err(|error| stream.failed("delete a dead letter", error))
+    }
+
+    /// Throws all dead letters away that are not newer than the one with the id `up_to`; answers how many.
+    pub async fn delete_dead_letters(&self, queue: Queue, up_to: &str) -> Result<u64, QueueError> {
+        let stream = self.stream(queue);
+        let mut deleted = 0;
+        loop {
+            let rows = self.dead_letter_rows(queue, "-", up_to, PAGE).await?;
+            let ids: Vec<String> = rows.into_iter().map(|(id, _)| id).collect();
+            if ids.is_empty() {
+                return Ok(deleted);
+            }
+            let count: FredResult<u64> = stream.client.xdel(stream.dead_key(), ids).await;
+            deleted += count.map_err(|error| stream.failed("delete dead letters", error))?;
+        }
+    }
+
+    async fn retry(&self, queue: Queue, ids: Vec<String>) -> Result<u64, QueueError> {
+        let stream = self.stream(queue);
+        let keys = vec![stream.key().to_owned(), stream.dead_key()];
+        let retried: FredResult<u64> = stream.client.eval(RETRY, keys, ids).await;
+        retried.map_err(|error| stream.failed("retry dead letters", error))
+    }
+
+    async fn dead_letter_rows(
+        &self,
+        queue: Queue,
+        start: &str,
+        end: &str,
+        count: u64,
+    ) -> Result<Rows, QueueError> {
+        let stream = self.stream(queue);
+        let rows: FredResult<Rows> = stream
+            .client
+            .xrange_values(stream.dead_key(), start, end, Some(count))
+            .await;
+        rows.map_err(|error| stream.failed("read dead letters", error))
     }
 }
 

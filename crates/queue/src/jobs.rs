@@ -212,6 +212,24 @@ pub struct AuthorizationRequest {
     pub pubkey: PublicKey,
 }
 
+/// A call of the management API ([NIP-86](https://nips.nostr.com/86)): its NIP-98 event has been checked; is it an operator's?
+///
+/// `{"v":1,"request":"…","pubkey":"…","method":"banpubkey","params":["…"]}`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ManagementCall {
+    /// Version of this layout.
+    pub v: Version,
+    /// Which HTTP request waits: 32 hex characters, of which the first 8 are its relay-ws process.
+    pub request: String,
+    /// Who calls.
+    pub pubkey: PublicKey,
+    /// The method.
+    pub method: String,
+    /// Its parameters.
+    #[serde(default)]
+    pub params: Vec<serde_json::Value>,
+}
+
 /// Events from elsewhere, not checked yet: a plugin may enqueue them. Nobody is told of the outcome.
 ///
 /// `{"v":1,"events":[{…}]}`
@@ -248,6 +266,8 @@ pub enum Task {
     MemberList,
     /// Make stored events searchable (NIP-50).
     SearchableEvents,
+    /// Remove events that operators banned, or whose authors they banned together with their events.
+    BannedEvents,
     /// Publish once more what one relay-ws process may have missed: it lost its pub/sub connection.
     CatchUp {
         /// Its 8 hex characters.
@@ -283,6 +303,10 @@ impl Job for AuthorizationRequest {
 
 impl Job for Import {
     const QUEUE: Queue = Queue::Import;
+}
+
+impl Job for ManagementCall {
+    const QUEUE: Queue = Queue::Management;
 }
 
 impl Job for Maintenance {

@@ -26,6 +26,7 @@
 //! | --- | --- | --- |
 //! | `queue:<name>` | STREAM, group `workers` | one entry a job, field `job`: JSON. Ids begin with the time of enqueueing in unix milliseconds |
 //! | `queue:<name>:dead` | STREAM | given up: fields `job`, `error`, `attempts`, `id` (that of the job); ids begin with the time of giving up |
+//! | `queue:<name>:errors` | HASH by job, expires | why its last attempt failed; kept until it is done or dead |
 //! | `schedule:<job>` | STRING, expires | a recurring job was enqueued in this interval |
 //!
 //! # A worker
@@ -79,6 +80,7 @@ mod delivery;
 mod depth;
 mod error;
 mod held;
+mod inspect;
 mod job;
 pub mod jobs;
 mod producer;
@@ -92,6 +94,7 @@ pub use dead_letters::DeadLetter;
 pub use delivery::{Delivery, JobError};
 pub use depth::Depth;
 pub use error::QueueError;
+pub use inspect::{ConsumerInfo, Holder, QueuedJob};
 pub use job::Job;
 pub use producer::Producer;
 pub use queue_name::Queue;

@@ -19,13 +19,15 @@ pub enum Queue {
     Search,
     /// `nostr:import`: events from elsewhere; plugins may add jobs.
     Import,
+    /// `nostr:management`: what operators ask for by NIP-86.
+    Management,
     /// `maintenance`: what recurs.
     Maintenance,
 }
 
 impl Queue {
     /// All queues.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Auth,
         Self::Req,
         Self::Event,
@@ -33,6 +35,7 @@ impl Queue {
         Self::Negentropy,
         Self::Search,
         Self::Import,
+        Self::Management,
         Self::Maintenance,
     ];
 
@@ -46,6 +49,7 @@ impl Queue {
             Self::Negentropy => "nostr:negentropy",
             Self::Search => "nostr:search",
             Self::Import => "nostr:import",
+            Self::Management => "nostr:management",
             Self::Maintenance => "maintenance",
         }
     }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use fred::{
     clients::Client,
     error::Error,
-    interfaces::{ClientLike, FredResult, StreamsInterface, TransactionInterface},
+    interfaces::{
+        ClientLike, FredResult, HashesInterface, KeysInterface, StreamsInterface, TransactionInterface,
+    },
     types::{CustomCommand, Value, streams::XReadResponse},
 };
 
@@ -17,6 +19,9 @@ pub(crate) const GROUP: &str = "workers";
 
 /// Entries claimed in one command: Redis does nothing else meanwhile.
 const PAGE: usize = 100;
+
+/// Notes about failures are dropped when nothing has failed for so long, in seconds: the jobs are done or dead by then.
+const ERRORS_LIVE_S: i64 = 3600;
 
 /// An entry of the stream.
 #[derive(Debug, Clone)]
@@ -61,6 +66,11 @@ impl Stream {
 
     pub(crate) fn dead_key(&self) -> String {
         format!("{}:dead", self.key)
+    }
+
+    /// HASH by job: why its last attempt failed. It lives as long as somebody fails.
+    pub(crate) fn errors_key(&self) -> String {
+        format!("{}:errors", self.key)
     }
 
     /// The same stream through another connection.
@@ -185,6 +195,27 @@ impl Stream {
         ]);
         let _: Value = self.command("XCLAIM", args, "give a job back").await?;
         Ok(())
+    }
+
+    /// Notes why an attempt failed, for operators.
+    pub(crate) async fn note_failure(&self, id: &str, why: &str) -> Result<(), QueueError> {
+        let run = async {
+            let pipeline = self.client.pipeline();
+            let _: () = pipeline.hset(self.errors_key(), (id, why)).await?;
+            let _: () = pipeline.expire(self.errors_key(), ERRORS_LIVE_S, None).await?;
+            pipeline.all::<Value>().await
+        };
+        run.await
+            .map(drop)
+            .map_err(|error| self.failed("note a failure", error))
+    }
+
+    /// What once failed is done.
+    pub(crate) async fn forget_failures(&self, ids: Vec<String>) -> Result<(), QueueError> {
+        let forgotten: FredResult<Value> = self.client.hdel(self.errors_key(), ids).await;
+        forgotten
+            .map(drop)
+            .map_err(|error| self.failed("forget failures", error))
     }
 
     /// Entries are done: acknowledged and deleted in one step, so that none stays behind unseen.

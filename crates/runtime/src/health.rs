@@ -1,4 +1,5 @@
-//! `/healthz`: the process lives. `/readyz`: it can do its work. `/metrics`: for Prometheus.
+//! `/health/live`: the process lives. `/health/ready`: it can do its work. `/metrics`: for Prometheus. They have an address
+//! of their own, which is not public by default: metrics tell how busy a relay is.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -19,8 +20,8 @@ struct Health {
 /// The three pages.
 pub fn router(check: Check, metrics: PrometheusHandle) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/health/live", get(|| async { "live\n" }))
+        .route("/health/ready", get(ready))
         .route(
             "/metrics",
             get(async |State(health): State<Health>| health.metrics.render()),

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod figures;
 pub mod health;
 pub mod peer;
 pub mod redis;

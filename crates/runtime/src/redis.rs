@@ -1,5 +1,7 @@
 //! Connections to Redis that come back by themselves.
 
+mod vitals;
+
 use std::time::Duration;
 
 use fred::{
@@ -8,6 +10,8 @@ use fred::{
     prelude::{Builder, Config, ReconnectPolicy},
 };
 use tracing::{debug, warn};
+
+pub use vitals::{RedisVitals, vitals};
 
 /// A connection to Redis, for those who only hand it on.
 pub use fred::clients::Client as RedisClient;

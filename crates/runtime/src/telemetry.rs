@@ -34,7 +34,7 @@ pub enum TelemetryError {
 }
 
 /// Bounds of the histograms, in seconds, from a tenth of a millisecond to ten seconds.
-const SECONDS: [f64; 16] = [
+pub(crate) const SECONDS: [f64; 16] = [
     0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 

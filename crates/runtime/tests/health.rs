@@ -41,13 +41,13 @@ async fn get(pages: &Router, path: &str) -> (StatusCode, String) {
 async fn a_process_that_misses_something_lives_but_is_not_ready() {
     let ready = Arc::new(AtomicBool::new(false));
     let pages = pages(&ready);
-    assert_eq!(get(&pages, "/healthz").await.0, StatusCode::OK);
-    let (status, missing) = get(&pages, "/readyz").await;
+    assert_eq!(get(&pages, "/health/live").await.0, StatusCode::OK);
+    let (status, missing) = get(&pages, "/health/ready").await;
     assert_eq!(
         (status, missing.trim()),
         (StatusCode::SERVICE_UNAVAILABLE, "Redis does not answer")
     );
     ready.store(true, Ordering::Relaxed);
-    assert_eq!(get(&pages, "/readyz").await.0, StatusCode::OK);
+    assert_eq!(get(&pages, "/health/ready").await.0, StatusCode::OK);
     assert_eq!(get(&pages, "/metrics").await.0, StatusCode::OK);
 }

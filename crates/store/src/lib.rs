@@ -8,6 +8,7 @@ mod auth_level;
 mod authors;
 mod batch;
 mod count;
+mod deletion;
 mod error;
 mod expired;
 mod export;
@@ -20,8 +21,10 @@ mod plan;
 mod query;
 mod recheck;
 mod record_set;
+mod rulings;
 mod save;
 mod search;
+mod vitals;
 mod window;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
@@ -46,9 +49,12 @@ pub use operators::{
 };
 pub use query::{Found, StoredEvent};
 pub use record_set::{Followed, Record, RecordSet};
+pub use rulings::{
+    InfoField, Name, NewName, Part, Reported, Role, Ruled, Subscriber, TrustedAuthor, Verdict,
+};
 pub use save::{SaveOutcome, Saved};
 pub use search::SearchStep;
-
+pub use vitals::{PostgresVitals, Replica, TableSize};
 pub use window::WindowStats;
 
 /// The schema.

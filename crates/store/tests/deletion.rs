@@ -199,3 +199,14 @@ async fn a_deletion_frees_its_address_for_nothing_older() {
     );
     assert_eq!(save_each(&store, &[&new]).await, [Deleted]);
 }
+
+#[tokio::test]
+async fn by_what_an_event_was_deleted_is_known() {
+    let store = store().await;
+    let note = note("regretted").at(1000).verified();
+    let deletion = deletion_of(&note, "alice", 1001);
+    save_each(&store, &[&note]).await;
+    assert_eq!(store.deletion_of(note.id()).await.unwrap(), None);
+    save_each(&store, &[&deletion]).await;
+    assert_eq!(store.deletion_of(note.id()).await.unwrap(), Some(deletion.id()));
+}

@@ -5,6 +5,7 @@
 mod client;
 mod database;
 mod events;
+mod http;
 mod load;
 mod private;
 mod proxy;
@@ -15,6 +16,7 @@ mod stack;
 pub use client::{Client, OkReply};
 pub use database::TestDatabase;
 pub use events::{EventBuilder, Keys, event, note};
+pub use http::{HttpAnswer, request};
 pub use load::{Load, Written};
 pub use private::{PrivatePostgres, PrivateRedis};
 pub use proxy::{Proxy, Wire};

@@ -54,6 +54,7 @@ pub struct Stack {
     /// Prefix of all keys and channels.
     pub namespace: String,
     addresses: Vec<String>,
+    admin_address: String,
 }
 
 /// What a stack is made of.
@@ -98,6 +99,11 @@ impl Stack {
     /// The HTTP address of the first relay-ws.
     pub fn address(&self) -> &str {
         &self.addresses[0]
+    }
+
+    /// The HTTP address of admin's pages.
+    pub fn admin_address(&self) -> &str {
+        &self.admin_address
     }
 
     /// A client of the first relay-ws.
@@ -186,10 +192,12 @@ impl StackBuilder {
             relays.push(Process::spawn("relay-ws", environment, health));
             addresses.push(address);
         }
+        let admin_address = free_address();
         let mut admin = self.admin.then(|| {
-            let address = free_address();
-            common.insert("SWITCHYARD_ADMIN__LISTEN".to_owned(), address.clone());
-            Process::spawn("admin", common, address)
+            let health = free_address();
+            common.insert("SWITCHYARD_HEALTH__ADMIN_LISTEN".to_owned(), health.clone());
+            common.insert("SWITCHYARD_ADMIN__LISTEN".to_owned(), admin_address.clone());
+            Process::spawn("admin", common, health)
         });
         for process in relays.iter_mut().chain(&mut workers).chain(&mut admin) {
             process.ready().await;
@@ -201,6 +209,7 @@ impl StackBuilder {
             database,
             namespace,
             addresses,
+            admin_address,
         }
     }
 }
@@ -240,7 +249,7 @@ impl Process {
             if let Some(status) = self.child.try_wait().expect("its status") {
                 panic!("{} ended with {status}:\n{}", self.name, self.log());
             }
-            if get(&self.health, "/readyz")
+            if get(&self.health, "/health/ready")
                 .await
                 .is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
             {

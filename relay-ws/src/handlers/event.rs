@@ -19,6 +19,10 @@ impl Cx<'_> {
         if let Err(reason) = self.is_acceptable(&event) {
             return line.ok(&id, false, &reason.to_string());
         }
+        // Before the look at what is known: a banned event may be known.
+        if let Some(reason) = self.relay.rulings.refusal(&event) {
+            return line.ok(&id, false, &reason.to_string());
+        }
         if !is_forgotten(event.kind) && (self.relay.known.contains(&id) || self.relay.published.contains(&id))
         {
             return line.ok(&id, true, "duplicate: already have this event");

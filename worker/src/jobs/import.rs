@@ -51,8 +51,9 @@ pub async fn import(delivery: Delivery<Import>, cx: Data<Context>) -> Result<(),
 struct Unfinished;
 
 fn examine(job: Import, cx: &Context) -> Vec<VerifiedEvent> {
+    let rulings = cx.rulings.current();
     let rules = Rules {
-        policy: Some(&cx.config),
+        policy: Some((&cx.config, &rulings)),
         now: cx.clock.now(),
     };
     let mut accepted = Vec::with_capacity(job.events.len());

@@ -71,6 +71,7 @@ pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> 
         }
         Task::MemberList => member_list(&cx).await,
         Task::SearchableEvents => searchable_events(&cx).await,
+        Task::BannedEvents => banned_events(&cx).await,
         Task::CatchUp { process, after } => catch_up(&process, after, &cx).await,
     }
 }
@@ -96,6 +97,18 @@ async fn member_list(cx: &Context) -> Result<(), JobError> {
     if cx.membership.is_some() {
         cx.store.forget_invites().await.map_err(JobError::retry)?;
         membership::publish_list(cx).await.map_err(JobError::retry)?;
+    }
+    Ok(())
+}
+
+async fn banned_events(cx: &Context) -> Result<(), JobError> {
+    let batch = cx.config.worker.maintenance_batch;
+    for _ in 0..STEPS {
+        let removed = cx.store.remove_banned(batch).await.map_err(JobError::retry)?;
+        metrics::removed(Removed::BannedEvents, removed);
+        if removed < u64::from(batch) {
+            break;
+        }
     }
     Ok(())
 }

@@ -75,6 +75,7 @@ pub async fn new_event(delivery: Delivery<NewEvents>, cx: Data<Context>) -> Resu
 
 /// Refuses what the rules refuse.
 fn sort_out(job: NewEvents, cx: &Context, answers: &mut Answers) -> Vec<Candidate> {
+    let rulings = cx.rulings.current();
     let mut candidates = Vec::with_capacity(job.events.len());
     for mut submitted in job.events {
         let (client, address) = (std::mem::take(&mut submitted.client), submitted.address);
@@ -82,7 +83,7 @@ fn sort_out(job: NewEvents, cx: &Context, answers: &mut Answers) -> Vec<Candidat
             metrics::event("unreadable");
             continue;
         };
-        let case = Case::of(&event, Some(&client), cx.clock.now());
+        let case = Case::of(&event, Some(&client), &rulings, cx.clock.now());
         match policy::check(&case, &cx.config) {
             Err(reason) => {
                 metrics::event(reason.prefix.as_str());

@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use protocol::{Event, VerifiedEvent};
+use protocol::{Event, Rulings, VerifiedEvent};
 use runtime::{clock, config::Config};
 use store::{SaveOutcome, Store, StoreError};
 use tokio::{
@@ -29,7 +29,10 @@ use super::{
     progress::Progress,
     tally::Tally,
 };
-use crate::examine::{Rules, Unwelcome, verify};
+use crate::{
+    examine::{Rules, Unwelcome, verify},
+    rulings::in_force,
+};
 
 /// How to import.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -80,6 +83,8 @@ const CHECKED: usize = 2;
 struct Importer {
     store: Store,
     config: Config,
+    /// As they were at the start.
+    rulings: Rulings,
     options: ImportOptions,
     /// Whether lately something was known already: then to ask for it is cheaper than to check signatures.
     asks_first: AtomicBool,
@@ -123,8 +128,11 @@ async fn import_from(
     mut progress: Progress,
 ) -> Result<Tally, ImportError> {
     let chunks = lines::read(input, config.worker.batch_max);
+    let rulings = store.rulings().await;
+    let rulings = rulings.map_err(|source| Failed::Store(source).after(0))?;
     let importer = Arc::new(Importer {
         store,
+        rulings: in_force(rulings, &config.policy),
         config,
         options,
         asks_first: AtomicBool::new(true),
@@ -216,7 +224,7 @@ impl Importer {
 
     fn read(&self, chunk: Chunk) -> (Checked, Vec<(u64, Event)>) {
         let rules = Rules {
-            policy: (!self.options.no_policy).then_some(&self.config),
+            policy: (!self.options.no_policy).then_some((&self.config, &self.rulings)),
             now: clock::unix_millis() / 1000,
         };
         let longest = if self.options.no_policy {

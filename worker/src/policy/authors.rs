@@ -6,21 +6,22 @@ use runtime::config::Policy;
 use super::Case;
 
 pub(super) fn check(case: &Case<'_>, policy: &Policy) -> Result<(), Reason> {
-    if policy.denied_pubkeys.is_empty() && policy.allowed_pubkeys.is_empty() {
+    let rulings = case.rulings;
+    if rulings.banned_pubkeys.is_empty() && rulings.allowed_pubkeys.is_empty() {
         return Ok(());
     }
     // Who may not write may not let others write for him.
     let delegator = policy.delegation.then(|| case.event.delegator()).flatten();
-    let is_denied = |key: &PublicKey| policy.denied_pubkeys.contains(&key.to_string());
-    if is_denied(&case.event.pubkey) || delegator.as_ref().is_some_and(is_denied) {
+    let is_banned = |key: &PublicKey| rulings.banned_pubkeys.contains(key);
+    if is_banned(&case.event.pubkey) || delegator.as_ref().is_some_and(is_banned) {
         return Err(Reason::new(Prefix::Blocked, "this author may not write here"));
     }
-    if policy.allowed_pubkeys.is_empty() || case.rule(policy).is_some_and(|rule| rule.open) {
+    if rulings.allowed_pubkeys.is_empty() || case.rule(policy).is_some_and(|rule| rule.open) {
         return Ok(());
     }
     // Who is welcome may publish for others: wallets and helpers sign with keys of their own.
     let keys = case.client.map_or(&[][..], |client| &client.pubkeys[..]);
-    let is_welcome = |key: &PublicKey| policy.allowed_pubkeys.contains(&key.to_string());
+    let is_welcome = |key: &PublicKey| rulings.allowed_pubkeys.contains(key);
     if is_welcome(&case.event.pubkey) || keys.iter().any(is_welcome) {
         return Ok(());
     }

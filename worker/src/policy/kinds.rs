@@ -1,27 +1,18 @@
-//! Kinds that are welcome here.
+//! What operators decided of kinds, authors and single events: see [`protocol::Rulings`].
 
 use protocol::{Kind, Prefix, Reason};
 use runtime::config::Policy;
 
 use super::Case;
 
-pub(super) fn check(case: &Case<'_>, policy: &Policy) -> Result<(), Reason> {
-    let kind = case.event.kind;
-    if kind == Kind::AUTHENTICATION {
+pub(super) fn check(case: &Case<'_>, _: &Policy) -> Result<(), Reason> {
+    if case.event.kind == Kind::AUTHENTICATION {
         return Err(Reason::new(
             Prefix::Invalid,
             "kind 22242 belongs in an AUTH message",
         ));
     }
-    let is_denied = policy.denied_kinds.contains(&kind.0);
-    let is_allowed = policy.allowed_kinds.is_empty() || policy.allowed_kinds.contains(&kind.0);
-    if is_denied || !is_allowed {
-        return Err(Reason::new(
-            Prefix::Blocked,
-            format!("kind {kind} is not accepted here"),
-        ));
-    }
-    Ok(())
+    case.rulings.refusal(case.event).map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

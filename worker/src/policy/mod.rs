@@ -11,7 +11,7 @@ mod protected;
 mod size;
 mod work;
 
-use protocol::{AuthLevel, Event, Prefix, Reason, VerifiedEvent};
+use protocol::{AuthLevel, Event, Prefix, Reason, Rulings, VerifiedEvent};
 use queue::jobs::Client;
 use runtime::config::{Config, KindRule, Policy};
 
@@ -23,17 +23,20 @@ pub struct Case<'a> {
     pub bytes: usize,
     /// Who sends it; `None` for an import, which nobody sends.
     pub client: Option<&'a Client>,
+    /// What operators decided, the configured lists included.
+    pub rulings: &'a Rulings,
     /// Unix seconds.
     pub now: u64,
 }
 
 impl<'a> Case<'a> {
     /// Of a checked event.
-    pub fn of(event: &'a VerifiedEvent, client: Option<&'a Client>, now: u64) -> Self {
+    pub fn of(event: &'a VerifiedEvent, client: Option<&'a Client>, rulings: &'a Rulings, now: u64) -> Self {
         Self {
             event: event.event(),
             bytes: event.json().len(),
             client,
+            rulings,
             now,
         }
     }
@@ -89,7 +92,7 @@ mod tests {
         runtime::config::Config::from_sources(None, []).unwrap().policy
     }
 
-    /// What a rule says of an event: nothing, or the prefix.
+    /// What a rule says of an event, by the configuration alone: nothing, or the prefix.
     pub(super) fn ask(
         rule: Rule,
         event: &testkit::EventBuilder,
@@ -108,7 +111,10 @@ mod tests {
         client: &Client,
     ) -> Option<Prefix> {
         let event = event.verified();
-        rule(&Case::of(&event, Some(client), now), policy)
+        let rulings = Rulings::default()
+            .and_kinds(&policy.allowed_kinds, &policy.denied_kinds)
+            .and_pubkeys(&policy.allowed_pubkeys, &policy.denied_pubkeys);
+        rule(&Case::of(&event, Some(client), &rulings, now), policy)
             .err()
             .map(|reason| reason.prefix)
     }
@@ -129,7 +135,7 @@ mod tests {
         let config = Config::from_sources(Some(file), []).unwrap();
         let ask = |kind, client: &Client| {
             let event = testkit::event(kind).at(1).verified();
-            check(&Case::of(&event, Some(client), 1), &config)
+            check(&Case::of(&event, Some(client), &Rulings::default(), 1), &config)
                 .err()
                 .map(|reason| reason.prefix)
         };

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use apalis::prelude::{Data, Monitor, WorkerBuilder, WorkerBuilderExt};
 use fred::{
-    interfaces::{ListInterface, StreamsInterface},
+    interfaces::{KeysInterface, ListInterface, StreamsInterface},
     types::Value,
 };
 use queue::{Delivery, Depth, Job, JobError, Producer, Queue, StreamBackend, StreamConfig};
@@ -97,6 +97,15 @@ impl Fixture {
         names.collect()
     }
 
+    pub async fn has_key(&self, name: &str) -> bool {
+        let count: u64 = self
+            .redis
+            .exists(format!("{}{name}", self.namespace))
+            .await
+            .unwrap();
+        count > 0
+    }
+
     pub async fn push(&self, errands: impl IntoIterator<Item = Errand>) {
         for errand in errands {
             self.producer.push(&errand).await.unwrap();
@@ -109,7 +118,7 @@ impl Fixture {
             concurrency,
             takeover: Duration::from_millis(300),
             max_attempts: 3,
-            max_dead: 100,
+            max_dead: 1000,
         };
         let producer = self.producer.clone();
         let blocking = redis::connect_blocking(&testkit::redis_url(), &self.namespace)

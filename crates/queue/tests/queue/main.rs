@@ -5,6 +5,7 @@ mod delivery;
 mod dying;
 mod failing;
 mod fixture;
+mod inspecting;
 mod process;
 mod recurring;
 mod stopping;

@@ -3,14 +3,16 @@
 //! `config.default.toml` holds every setting with its default and a sentence about it. A file of the operator and
 //! environment variables go over it; a key that the defaults do not have is an error, so a slip of the pen is found.
 
+mod listing;
 mod policy;
 mod secret;
 mod sections;
 mod sources;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use validator::Validate;
 
+pub use listing::{Origin, Origins, Setting};
 pub use policy::{KindRule, Policy};
 pub use secret::Secret;
 pub use sections::{
@@ -23,7 +25,7 @@ pub use sources::DEFAULTS;
 const REQUESTS_OF_STRANGERS: [u16; 2] = [28_934, 28_936];
 
 /// Everything that can be set.
-#[derive(Debug, Clone, Deserialize, Validate)]
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "config.default.toml documents each section and key")]
 pub struct Config {
@@ -57,6 +59,9 @@ pub struct Config {
     pub admin: Admin,
     pub health: Health,
     pub telemetry: Telemetry,
+    /// Where settings come from; those that are missing have their default.
+    #[serde(skip)]
+    pub origins: Origins,
 }
 
 /// Why there is no configuration.
@@ -77,6 +82,9 @@ pub enum ConfigError {
     /// A section or key that does not exist.
     #[error("unknown setting {0}")]
     Unknown(String),
+    /// A value that TOML cannot hold.
+    #[error("a setting cannot be shown: {0}")]
+    Write(#[source] toml::ser::Error),
     /// A value of the wrong type.
     #[error("a setting has a wrong value: {0}")]
     Type(#[source] toml::de::Error),
@@ -114,9 +122,9 @@ impl Config {
         file: Option<&str>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let config: Self = sources::merge(file, environment)?
-            .try_into()
-            .map_err(ConfigError::Type)?;
+        let (settings, origins) = sources::merge(file, environment)?;
+        let mut config: Self = settings.try_into().map_err(ConfigError::Type)?;
+        config.origins = origins;
         config.validate()?;
         if config.membership.enabled && config.relay.secret_key.as_option().is_none() {
             return Err(ConfigError::Needs("membership.enabled", "relay.secret_key"));

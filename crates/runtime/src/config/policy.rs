@@ -1,12 +1,12 @@
 //! What an event must be like to be accepted, in general and by its kind.
 #![allow(missing_docs, reason = "config.default.toml documents each key")]
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use validator::{Validate, ValidationError};
 
 use super::sections::is_key;
 
-#[derive(Debug, Clone, Deserialize, Validate)]
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     pub created_at_lower_limit: u64,
@@ -29,7 +29,7 @@ pub struct Policy {
 }
 
 /// `[[policy.kinds]]`: what is absent is as for every other kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Validate)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct KindRule {
     #[validate(length(min = 1))]

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A text that no log and no page may show: URLs with passwords, tokens.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
@@ -16,6 +16,13 @@ impl Secret {
     /// The text unless it is empty.
     pub fn as_option(&self) -> Option<&str> {
         (!self.0.is_empty()).then_some(self.0.as_str())
+    }
+}
+
+/// Hidden here too: what is serialized is shown to somebody.
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.0.is_empty() { "" } else { "***" })
     }
 }
 

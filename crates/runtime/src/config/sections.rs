@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use validator::{Validate, ValidationError};
 
 use super::Secret;
@@ -13,7 +13,7 @@ use super::Secret;
 macro_rules! section {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Deserialize, Validate)]
+        #[derive(Debug, Clone, Deserialize, Serialize, Validate)]
         #[serde(deny_unknown_fields)]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
     };
@@ -212,6 +212,7 @@ section!(Admin {
 section!(Health {
     relay_ws_listen: String,
     worker_listen: String,
+    admin_listen: String,
 });
 
 section!(Telemetry {
@@ -222,7 +223,7 @@ section!(Telemetry {
 });
 
 /// When single events are published for plugins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Copies {
     Auto,
@@ -231,7 +232,7 @@ pub enum Copies {
 }
 
 /// What becomes of an event that the write policy said nothing of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     Accept,
@@ -239,7 +240,7 @@ pub enum OnFailure {
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     Text,

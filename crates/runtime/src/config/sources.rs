@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::ConfigError;
+use super::{ConfigError, Origin, Origins};
 
 /// Every setting with its default.
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -22,7 +22,11 @@ const WELL_KNOWN: [(&str, &str, &str); 3] = [
 pub(super) fn merge(
     file: Option<&str>,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Table, ConfigError> {
+) -> Result<(Table, Origins), ConfigError> {
+    let mut origins = Origins::new();
+    let mut note = |section: &str, key: &str, origin| {
+        origins.insert((section.to_owned(), key.to_owned()), origin);
+    };
     let mut settings: Table = DEFAULTS.parse().map_err(ConfigError::Toml)?;
     for (section, values) in file
         .unwrap_or_default()
@@ -34,21 +38,24 @@ pub(super) fn merge(
         };
         for (key, value) in values {
             set(&mut settings, &section, &key, |_| value)?;
+            note(&section, &key, Origin::File);
         }
     }
     for (name, text) in environment {
         let well_known = WELL_KNOWN.iter().find(|(known, ..)| *known == name);
         if let Some((_, section, key)) = well_known {
             set(&mut settings, section, key, |_| Value::String(text))?;
+            note(section, key, Origin::Environment(name));
         } else if let Some(setting) = name.strip_prefix(PREFIX).filter(|_| name != FILE) {
             let setting = setting.to_ascii_lowercase();
             let (section, key) = setting
                 .split_once("__")
                 .ok_or_else(|| ConfigError::Unknown(name.clone()))?;
             set(&mut settings, section, key, |default| read(text, default))?;
+            note(section, key, Origin::Environment(name));
         }
     }
-    Ok(settings)
+    Ok((settings, origins))
 }
 
 fn set(

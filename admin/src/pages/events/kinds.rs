@@ -1,0 +1,51 @@
+//! What kinds are called.
+
+use protocol::Kind;
+
+/// The name of a kind; empty for the many that few people use.
+pub const fn name(kind: Kind) -> &'static str {
+    match kind.0 {
+        0 => "profile",
+        1 => "note",
+        3 => "contacts",
+        4 => "direct message",
+        5 => "deletion",
+        6 | 16 => "repost",
+        7 => "reaction",
+        8 => "badge award",
+        9 => "chat message",
+        13 => "seal",
+        14 => "private message",
+        20 => "picture",
+        21 | 22 => "video",
+        40 => "channel",
+        42 => "channel message",
+        62 => "request to vanish",
+        1059 => "gift wrap",
+        1063 => "file",
+        1111 => "comment",
+        1311 => "live chat",
+        1984 => "report",
+        1985 => "label",
+        9734 => "zap request",
+        9735 => "zap",
+        10000 => "mute list",
+        10002 => "relay list",
+        10003 => "bookmarks",
+        10050 => "relays for messages",
+        13194 => "wallet",
+        22242 => "authentication",
+        24133 => "signer message",
+        27235 => "HTTP authentication",
+        30000 => "follow set",
+        30008 => "badges",
+        30009 => "badge",
+        30023 => "article",
+        30024 => "draft",
+        30078 => "app data",
+        30311 => "live stream",
+        31922 | 31923 => "calendar event",
+        34550 => "community",
+        _ => "",
+    }
+}
