@@ -1,5 +1,5 @@
-"""nostr-sdk for Python against the relay whose URL is the argument: publishes, subscribes, authenticates, counts. Prints what it
-saw as JSON."""
+"""nostr-sdk for Python against the relay whose URL is the argument: publishes, subscribes, authenticates, counts, searches. Prints
+what it saw as JSON."""
 
 import asyncio
 import json
@@ -60,6 +60,11 @@ async def main():
     guarded = event(1, "protected", [("-",)])
     seen["authenticated"] = (await relay.send_event(guarded)).to_hex() == guarded.id().to_hex()
     seen["count"] = await relay.count_events(notes, PATIENCE)
+    # What is stored becomes searchable a moment later.
+    seen["found"] = []
+    while not seen["found"]:
+        found = await client.fetch_events(ReqTarget.auto([notes.search("quoted")]), PATIENCE)
+        seen["found"] = [each.content() for each in found]
     await listener.shutdown()
     await client.shutdown()
     print(json.dumps(seen), flush=True)

@@ -1,4 +1,5 @@
-// nostr-tools against the relay whose URL is the argument: publishes, subscribes, authenticates, counts. Prints what it saw as JSON.
+// nostr-tools against the relay whose URL is the argument: publishes, subscribes, authenticates, counts, searches.
+// Prints what it saw as JSON.
 import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import { Relay, useWebSocketImplementation } from "nostr-tools/relay";
 import WebSocket from "ws";
@@ -44,6 +45,10 @@ await relay.auth(async (event) => finalizeEvent(event, secret));
 seen.authenticated = await relay.publish(guarded);
 
 seen.count = await relay.count([{ kinds: [1], authors: [author] }], {});
+// What is stored becomes searchable a moment later.
+do {
+  seen.found = (await stored([{ search: "quoted", authors: [author] }])).map((event) => event.content);
+} while (seen.found.length === 0);
 seen.closed = await new Promise((resolve) => {
   relay.subscribe([{ authors: ["nobody"] }], { onclose: resolve });
 });

@@ -10,6 +10,8 @@ use nostr_sdk::{
 use serde_json::{Value, json};
 use testkit::{Client, Stack, event, note};
 
+use super::clients::see;
+
 type Ids = BTreeSet<String>;
 
 fn id(event: &Value) -> String {
@@ -313,6 +315,24 @@ async fn those_who_may_not_read_may_not_reconcile() {
         refused[2].as_str().unwrap().starts_with("auth-required: "),
         "{refused}"
     );
+}
+
+/// An implementation of Negentropy that shares nothing with ours.
+#[tokio::test]
+async fn nostr_tools_learns_what_each_side_lacks() {
+    let stack = Stack::start().await;
+    let mut client = stack.client().await;
+    let all = notes(0..1500);
+    publish(&mut client, &all[..1200]).await;
+    publish(&mut client, &[event(7).sign()]).await;
+    let theirs: String = all[300..].iter().map(|event| format!("{event}\n")).collect();
+    let seen = see("node".into(), "nostr_tools_sync.mjs", &stack, &theirs).await;
+    let set = |side: &str| -> Ids {
+        let ids = seen[side].as_array().unwrap();
+        ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(set("have"), ids(&all[1200..]));
+    assert_eq!(set("need"), ids(&all[..300]));
 }
 
 /// rust-nostr's client, in both directions.

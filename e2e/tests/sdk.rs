@@ -52,3 +52,32 @@ async fn publishes_reads_back_and_hears_live() {
     });
     assert_eq!(live.await.unwrap().content, "live");
 }
+
+#[tokio::test]
+async fn authenticates_counts_and_searches() {
+    let stack = Stack::start().await;
+    let client = connected(&stack.url()).await;
+    let relay = client.relay(stack.url()).await.unwrap();
+    // Only its authenticated author may publish this: the library answers the challenge and says it again.
+    let protected = EventBuilder::text_note("a protected word").tag(Tag::protected());
+    let published = client.send_event_builder(protected).await.unwrap();
+    assert!(published.failed.is_empty(), "{published:?}");
+    client
+        .send_event_builder(EventBuilder::text_note("another"))
+        .await
+        .unwrap();
+    let author = client.signer().await.unwrap().get_public_key().await.unwrap();
+    let notes = Filter::new().author(author).kind(Kind::TextNote);
+    assert_eq!(relay.count_events(notes.clone(), PATIENCE).await.unwrap(), 2);
+    let searching = async {
+        // What is stored becomes searchable a moment later.
+        loop {
+            let found = client.fetch_events(notes.clone().search("protected"), PATIENCE);
+            if let Some(event) = found.await.unwrap().first() {
+                return event.id;
+            }
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, searching).await;
+    assert_eq!(found.unwrap(), published.val);
+}
