@@ -24,6 +24,7 @@ mod app;
 pub mod hour;
 mod operator;
 mod pages;
+mod people;
 mod router;
 mod rulings;
 mod serve;

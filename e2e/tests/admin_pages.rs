@@ -341,3 +341,94 @@ async fn an_operator_signs_in_with_a_nostr_key() {
     assert!(browser.text(".side").await.contains("boss"));
     browser.close().await;
 }
+
+#[tokio::test]
+async fn a_dead_job_is_retried_and_thrown_away() {
+    let stack = with_operator().await;
+    let redis = testkit::TestRedis::connect().await;
+    let job = r#"{"v":99,"events":[]}"#;
+    redis
+        .order("XADD", &[&stack.key("queue:nostr:import"), "*", "job", job])
+        .await;
+    let browser = signed_in(&stack).await;
+    browser
+        .until("/queues/nostr:import?show=dead", "job version 99")
+        .await;
+    let first = browser.find("main td a").await.attr("href").await.unwrap();
+    browser.click("td form[action$='/retry'] button").await;
+    assert!(browser.text(".flash.good").await.contains("enqueued again"));
+    // It dies again, as another dead letter.
+    browser
+        .until("/queues/nostr:import?show=dead", "job version 99")
+        .await;
+    assert_ne!(browser.find("main td a").await.attr("href").await.unwrap(), first);
+    browser.agree_to_everything().await;
+    browser.click("td form[action$='/drop'] button").await;
+    assert!(browser.text("main").await.contains("Nothing was given up."));
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn scripts_of_strangers_are_text() {
+    let stack = with_operator().await;
+    let mut client = stack.client().await;
+    let script = "<script>document.title = 'mine'</script><img src=x onerror=\"document.title = 'mine'\">";
+    let profile = json!({ "name": script }).to_string();
+    client.accepted(&event(0).content(&profile).sign()).await;
+    let bad = event(1).content(script).tag(["t", script]).sign();
+    client.accepted(&bad).await;
+    let browser = signed_in(&stack).await;
+    for path in [
+        "/events".to_owned(),
+        format!("/events/{}", bad["id"].as_str().unwrap()),
+    ] {
+        browser.until(&path, script).await;
+        assert!(browser.text(".person b").await.starts_with("<script>"), "{path}");
+        assert!(!browser.page.title().await.unwrap().contains("mine"), "{path}");
+    }
+    // What comes live is put into the page by a script.
+    browser.go("/events").await;
+    browser.find(".on").await;
+    client.accepted(&note(&format!("later {script}")).sign()).await;
+    browser.until_text("#latest", "later <script>").await;
+    assert!(!browser.page.title().await.unwrap().contains("mine"));
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn the_overview_moves_by_itself() {
+    let stack = with_operator().await;
+    let browser = signed_in(&stack).await;
+    browser.go("/overview").await;
+    let _clients = [stack.client().await, stack.client().await, stack.client().await];
+    browser.until_text("#charts", "Connections\n3").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn an_event_is_removed_with_a_reason() {
+    let stack = with_operator().await;
+    let mut client = stack.client().await;
+    let bad = note("bad").sign();
+    client.accepted(&bad).await;
+    let browser = signed_in(&stack).await;
+    let path = format!("/events/{}", bad["id"].as_str().unwrap());
+    browser.go(&path).await;
+    browser.agree_to_everything().await;
+    browser.click("form[action$='/ban'] button").await;
+    assert!(browser.text("#p-reason").await.contains("Say why"));
+    browser.type_into("[name=reason]", "not nice").await;
+    browser.agree_to_everything().await;
+    browser.click("form[action$='/ban'] button").await;
+    browser.until(&path, "No event of this id is here").await;
+    for _ in 0..200 {
+        let ok = client.publish(&bad).await;
+        if ok.message.starts_with("blocked: ") {
+            browser.until("/access/history", "not nice").await;
+            browser.close().await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it may come back");
+}

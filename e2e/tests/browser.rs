@@ -97,6 +97,38 @@ impl Browser {
         }
     }
 
+    /// Goes to a path again and again until the page says something.
+    pub async fn until(&self, path: &str, text: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        self.go(path).await;
+        while !self.text("main").await.contains(text) {
+            assert!(tokio::time::Instant::now() < deadline, "{path} never says {text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.go(path).await;
+        }
+    }
+
+    /// Stays where it is until an element says something.
+    pub async fn until_text(&self, selector: &str, text: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !self.text(selector).await.contains(text) {
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{selector} never says {text}: {}",
+                self.text(selector).await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Answers every question of this page with yes.
+    pub async fn agree_to_everything(&self) {
+        self.page
+            .execute("window.confirm = () => true", vec![])
+            .await
+            .unwrap();
+    }
+
     /// The text of an element.
     pub async fn text(&self, selector: &str) -> String {
         self.find(selector).await.text().await.unwrap()

@@ -18,6 +18,7 @@ use store::NewAuditEntry;
 use crate::{
     App,
     operator::session::SignedIn,
+    people::{Person, people},
     web::{Ago, Frame, Moment, PageError, Paging, Posted, Then, bytes, grouped, render},
 };
 
@@ -69,7 +70,7 @@ struct One {
 /// A connection as it is shown.
 struct Row {
     it: Connected,
-    npub: String,
+    person: Option<Person>,
     age: Ago,
 }
 
@@ -125,6 +126,16 @@ impl Asked {
     }
 }
 
+/// Who has proven a key, by name.
+async fn introduce(app: &App, rows: &mut [Row]) -> Result<(), PageError> {
+    let keys: Vec<PublicKey> = rows.iter().filter_map(Row::key).collect();
+    let people = people(app, &keys).await?;
+    for row in rows {
+        row.person = row.key().and_then(|key| people.get(&key).cloned());
+    }
+    Ok(())
+}
+
 fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
@@ -136,24 +147,16 @@ fn encoded(text: &str) -> String {
 
 impl Row {
     fn new(it: Connected, now_ms: u64) -> Self {
-        let npub = it
-            .pubkey
-            .parse::<PublicKey>()
-            .map(|key| key.npub())
-            .unwrap_or_default();
         let age = i64::try_from((now_ms / 1000).saturating_sub(it.start)).unwrap_or_default();
         Self {
-            npub,
+            person: None,
             age: Ago(age),
             it,
         }
     }
 
-    fn short_npub(&self) -> String {
-        match (self.npub.get(..12), self.npub.get(57..)) {
-            (Some(start), Some(end)) => format!("{start}…{end}"),
-            _ => String::new(),
-        }
+    fn key(&self) -> Option<PublicKey> {
+        self.it.pubkey.parse().ok()
     }
 
     /// The start of what is random in it.
@@ -199,8 +202,10 @@ async fn list(
     sort(&mut found, asked.order());
     let paging = Paging::new(asked.page.parse().unwrap_or(1), found.len(), PER_PAGE);
     let shown = found.drain(paging.range());
+    let mut rows: Vec<Row> = shown.map(|it| Row::new(it, now)).collect();
+    introduce(&app, &mut rows).await?;
     render(&List {
-        rows: shown.map(|it| Row::new(it, now)).collect(),
+        rows,
         processes: processes.len(),
         frame,
         asked,
@@ -253,9 +258,12 @@ async fn one(
     let now = unix_millis();
     let it = clients.one(id, now).await?.ok_or(PageError::NotFound)?;
     let subscriptions = clients.subscriptions(id).await?;
+    let mut rows = [Row::new(it, now)];
+    introduce(&app, &mut rows).await?;
+    let [row] = rows;
     render(&One {
         frame,
-        row: Row::new(it, now),
+        row,
         subscriptions,
     })
 }

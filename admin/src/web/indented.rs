@@ -2,6 +2,9 @@
 
 use serde::de::IgnoredAny;
 
+/// Bytes of a list that may stand on one line.
+const SHORT: usize = 120;
+
 /// JSON as people read it; what is none as it is.
 pub fn indented(json: &str) -> String {
     if serde_json::from_str::<IgnoredAny>(json).is_err() {
@@ -12,17 +15,41 @@ pub fn indented(json: &str) -> String {
         depth: 0,
     };
     let mut rest = json.trim();
-    while let Some(first) = rest.chars().next() {
-        let (piece, after) = rest.split_at(piece(rest));
-        let is_empty = after.trim_start().starts_with(['}', ']']) && matches!(first, '{' | '[');
-        text.add(piece, first, is_empty);
-        rest = after.trim_start();
-        if is_empty {
-            text.text.push_str(&rest[..1]);
-            rest = rest[1..].trim_start();
-        }
+    while !rest.is_empty() {
+        let length = if let Some((line, length)) = on_one_line(rest) {
+            text.text.push_str(&line);
+            length
+        } else {
+            let length = piece(rest);
+            text.add(&rest[..length]);
+            length
+        };
+        rest = rest[length..].trim_start();
     }
     text.text
+}
+
+/// A short list of strings, numbers and words, or what is empty: how it is written, and the bytes that it had.
+fn on_one_line(json: &str) -> Option<(String, usize)> {
+    let is_list = json.starts_with('[');
+    if !is_list && !json.starts_with('{') {
+        return None;
+    }
+    let (mut line, mut rest) = (json[..1].to_owned(), json[1..].trim_start());
+    while line.len() <= SHORT {
+        let (piece, after) = rest.split_at(piece(rest));
+        rest = after.trim_start();
+        match piece {
+            "[" | "{" | ":" | "" => return None,
+            "," => line.push_str(", "),
+            "]" | "}" => {
+                line.push_str(piece);
+                return Some((line, json.len() - after.len()));
+            }
+            _ => line.push_str(piece),
+        }
+    }
+    None
 }
 
 /// Bytes of the first string, sign, number or word.
@@ -51,23 +78,23 @@ struct Text {
 }
 
 impl Text {
-    fn add(&mut self, piece: &str, first: char, is_empty: bool) {
-        match first {
-            '{' | '[' if !is_empty => {
-                self.text.push(first);
+    fn add(&mut self, piece: &str) {
+        match piece {
+            "{" | "[" => {
+                self.text.push_str(piece);
                 self.depth += 1;
                 self.new_line();
             }
-            '}' | ']' => {
+            "}" | "]" => {
                 self.depth = self.depth.saturating_sub(1);
                 self.new_line();
-                self.text.push(first);
+                self.text.push_str(piece);
             }
-            ',' => {
-                self.text.push(first);
+            "," => {
+                self.text.push_str(piece);
                 self.new_line();
             }
-            ':' => self.text.push_str(": "),
+            ":" => self.text.push_str(": "),
             _ => self.text.push_str(piece),
         }
     }
@@ -89,13 +116,16 @@ mod tests {
                 r#"{"v":1,"a":{"b":[]}}"#,
                 "{\n  \"v\": 1,\n  \"a\": {\n    \"b\": []\n  }\n}",
             ),
-            (r#" [ 1.50 , true,{ } ] "#, "[\n  1.50,\n  true,\n  {}\n]"),
-            (r#"["a\"],{:\\","ü"]"#, "[\n  \"a\\\"],{:\\\\\",\n  \"ü\"\n]"),
+            (r#" [ 1.50 , true,null ] "#, "[1.50, true, null]"),
+            (r#"[["e","x"],["p"]]"#, "[\n  [\"e\", \"x\"],\n  [\"p\"]\n]"),
+            (r#"["a\"],{:\\","ü"]"#, "[\"a\\\"],{:\\\\\", \"ü\"]"),
             (r#""x""#, r#""x""#),
             ("no json", "no json"),
             (r#"{"v":"#, r#"{"v":"#),
         ] {
             assert_eq!(indented(json), expected, "{json}");
         }
+        let long = format!(r#"["{}",1]"#, "x".repeat(SHORT));
+        assert_eq!(indented(&long).lines().count(), 4);
     }
 }

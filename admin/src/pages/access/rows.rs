@@ -6,6 +6,7 @@ use store::{Part, Ruled, Verdict};
 use super::tab::Tab;
 use crate::{
     App,
+    people::people,
     web::{Moment, PageError},
 };
 
@@ -18,8 +19,10 @@ pub struct Row {
     pub key: String,
     /// The first cell: a key, an id, a number.
     pub what: String,
-    /// Under it.
+    /// Beside it: a name.
     pub more: String,
+    /// Where it is looked at; empty: nowhere.
+    pub link: String,
     /// The other two cells.
     pub cells: [String; 2],
 }
@@ -28,6 +31,7 @@ impl Row {
     fn of_key(key: PublicKey, cells: [String; 2]) -> Self {
         Self {
             key: key.to_string(),
+            link: format!("/events?q={}", key.npub()),
             what: key.npub(),
             more: String::new(),
             cells,
@@ -35,8 +39,32 @@ impl Row {
     }
 }
 
+/// Puts the names of keys beside them, as far as their profiles are here.
+async fn introduce(app: &App, rows: &mut [Row]) -> Result<(), PageError> {
+    let key = |row: &Row| {
+        row.key
+            .parse::<PublicKey>()
+            .ok()
+            .filter(|_| row.what.starts_with("npub1"))
+    };
+    let keys: Vec<PublicKey> = rows.iter().filter_map(key).collect();
+    let people = people(app, &keys).await?;
+    for row in rows {
+        if let Some(person) = key(row).and_then(|key| people.get(&key)) {
+            row.more.clone_from(&person.name);
+        }
+    }
+    Ok(())
+}
+
 /// A part of a list, and how many entries it has in all.
 pub async fn rows(app: &App, tab: Tab, part: Part) -> Result<(Vec<Row>, i64), PageError> {
+    let (mut rows, total) = listed(app, tab, part).await?;
+    introduce(app, &mut rows).await?;
+    Ok((rows, total))
+}
+
+async fn listed(app: &App, tab: Tab, part: Part) -> Result<(Vec<Row>, i64), PageError> {
     let store = &app.store;
     Ok(match tab {
         Tab::Trusted => {
@@ -93,6 +121,7 @@ async fn reported(app: &App) -> Result<(Vec<Row>, i64), PageError> {
             key: it.id.to_string(),
             what: it.id.to_string(),
             more: String::new(),
+            link: format!("/events/{}", it.id),
             cells: [text("content"), by],
         }
     };
@@ -107,6 +136,7 @@ async fn roles(app: &App) -> Result<(Vec<Row>, i64), PageError> {
         key: role.id.clone(),
         what: role.id,
         more: role.label,
+        link: String::new(),
         cells: [role.description, members.to_string()],
     };
     let rows: Vec<Row> = roles.into_iter().map(row).collect();
@@ -141,6 +171,7 @@ fn plain<T: ToString>(it: Ruled<T>) -> Row {
         key: what.clone(),
         what,
         more: String::new(),
+        link: String::new(),
         cells: [it.reason, by],
     }
 }

@@ -3,7 +3,6 @@
 mod act;
 mod kinds;
 mod latest;
-mod people;
 mod question;
 mod references;
 mod row;

@@ -5,12 +5,10 @@ use std::collections::HashMap;
 use askama::Template;
 use protocol::{Event, PublicKey};
 
-use super::{
-    kinds,
-    people::{Person, people},
-};
+use super::kinds;
 use crate::{
     App,
+    people::{Person, people},
     web::{Moment, PageError},
 };
 

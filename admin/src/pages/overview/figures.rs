@@ -26,14 +26,10 @@ pub fn charts(hour: &Hour) -> Vec<Chart> {
         groups.rate("Live deliveries", "a second", |point| point.deliveries),
         traffic(&groups),
         waiting(&groups),
-        groups.latency(
-            "Ingest",
-            "an event, from the socket to its commit: p95",
-            |point| &point.ingest,
-        ),
-        groups.latency("Queries", "a REQ in Postgres or memory: p95", |point| {
-            &point.query
+        groups.latency("Ingest", "p95, from the queue to the commit", |point| {
+            &point.ingest
         }),
+        groups.latency("Queries", "p95, in memory or Postgres", |point| &point.query),
         servers(&groups),
     ]
 }
@@ -170,7 +166,11 @@ fn waiting(groups: &Groups<'_>) -> Chart {
         values: groups.level(of),
     });
     let now = compact(groups.now(all(|queue| queue.waiting)));
-    let note = format!("jobs wait; the oldest is {} old", duration(oldest / 1000.0));
+    let note = if oldest > 0.0 {
+        format!("jobs wait; the oldest is {} old", duration(oldest / 1000.0))
+    } else {
+        "jobs wait".to_owned()
+    };
     Chart::draw("Queues", now, note, lines.into(), compact)
 }
 

@@ -22,6 +22,9 @@ use crate::{
     web::{Ago, Chart, Frame, Moved, PageError, bytes, duration, grouped, live, render},
 };
 
+/// Tables that are shown, the largest.
+const TABLES: usize = 10;
+
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/overview", get(show))
@@ -112,6 +115,19 @@ impl Now {
             Some(Err(problem)) => problem,
             _ => "",
         }
+    }
+
+    /// The largest tables.
+    fn tables(&self) -> &[TableSize] {
+        let shown = self.hour.tables.len().min(TABLES);
+        &self.hour.tables[..shown]
+    }
+
+    /// How many tables are smaller than those, and how large they are together.
+    fn smaller(&self) -> (usize, u64) {
+        let smaller = &self.hour.tables[self.tables().len()..];
+        let size = |table: &TableSize| table.table_bytes + table.index_bytes;
+        (smaller.len(), smaller.iter().map(size).sum())
     }
 
     /// Thousandths of the largest table, for its bar.
