@@ -31,12 +31,12 @@ seen.subscribed = await new Promise((resolve, reject) => {
 });
 seen.isSame = JSON.stringify((await stored([{ ids: [first.id] }]))[0].tags) === JSON.stringify(first.tags);
 
-// A replaceable event, and an ephemeral one.
+// A replaceable event, and an ephemeral one that nobody listens to.
 for (const [name, created_at] of [["old", 1], ["new", 2]]) {
   await relay.publish(sign({ kind: 0, created_at, content: JSON.stringify({ name }) }));
 }
 seen.profiles = (await stored([{ kinds: [0], authors: [author] }])).map((event) => JSON.parse(event.content).name);
-await relay.publish(sign({ kind: 20001 }));
+seen.mute = await relay.publish(sign({ kind: 20001 })).then(() => "accepted", (error) => error.message);
 
 // What needs a proven key is refused first, and accepted afterwards.
 const guarded = sign({ kind: 1, content: "protected", tags: [["-"]] });

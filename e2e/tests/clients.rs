@@ -54,6 +54,7 @@ async fn nostr_tools_publishes_subscribes_authenticates_counts_and_searches() {
     assert_eq!(seen["subscribed"], json!(["stored \0 é 😀 \"quoted\"\n", "live"]));
     assert_eq!(seen["isSame"], true);
     assert_eq!(seen["profiles"], json!(["new"]));
+    assert!(seen["mute"].as_str().unwrap().starts_with("mute: "), "{seen}");
     assert!(
         seen["refused"].as_str().unwrap().starts_with("auth-required: "),
         "{seen}"

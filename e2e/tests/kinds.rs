@@ -80,7 +80,13 @@ async fn every_kind_is_kept_as_its_number_says() {
         }
         for event in &versions {
             let ok = client.ok_for(event).await;
-            assert!(ok.accepted, "{what}: {ok:?}");
+            assert_eq!(ok.accepted, *keeps != Neither, "{what}: {ok:?}");
+            // Nobody listens to what is not stored.
+            assert_eq!(
+                ok.message.starts_with("mute: "),
+                *keeps == Neither,
+                "{what}: {ok:?}"
+            );
         }
         let expected: &[&str] = match keeps {
             Both => &["new y", "new x", "old y", "old x"],

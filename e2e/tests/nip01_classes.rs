@@ -136,3 +136,38 @@ async fn ephemeral_events_reach_every_process_and_are_never_stored() {
     writer.send(json!(["COUNT", "c", {}])).await;
     assert_eq!(writer.expect("COUNT").await[2], json!({"count": 0}));
 }
+
+#[tokio::test]
+async fn who_sends_an_ephemeral_event_that_nobody_hears_is_told() {
+    let stack = Stack::builder().relays(3).workers(2).start().await;
+    let (mut writer, mut reader) = (stack.client_of(0).await, stack.client_of(2).await);
+    let [bob, carol] = ["bob", "carol"].map(|name| Keys::of(name).pubkey());
+    reader.req("s", &[json!({"kinds": [24_133], "#p": [bob]})]).await;
+    let for_nobody = event(24_133).tag(["p", &carol]).sign();
+    let ok = writer.publish(&for_nobody).await;
+    assert!(!ok.accepted && ok.message.starts_with("mute: "), "{ok:?}");
+    let for_bob = event(24_133).tag(["p", &bob]).sign();
+    writer.accepted(&for_bob).await;
+    assert_eq!(reader.live("s").await, for_bob);
+    // The same once more, now that somebody listens: at another process, and at one's own.
+    reader
+        .req("s", &[json!({"kinds": [24_133], "#p": [carol]})])
+        .await;
+    writer.accepted(&for_nobody).await;
+    assert_eq!(reader.live("s").await, for_nobody);
+    writer.req("own", &[json!({"kinds": [29_999]})]).await;
+    let own = event(29_999).sign();
+    writer.send(json!(["EVENT", own])).await;
+    assert_eq!(writer.live("own").await, own);
+    assert!(writer.ok_for(&own).await.accepted);
+}
+
+#[tokio::test]
+async fn a_process_that_dies_leaves_nobody_without_an_answer() {
+    let mut stack = Stack::builder().relays(2).start().await;
+    let mut writer = stack.client_of(0).await;
+    stack.relays[1].kill();
+    // Redis may still count it for a moment: then nobody knows whether it heard.
+    let ok = writer.publish(&event(20_001).sign()).await;
+    assert!(ok.accepted || ok.message.starts_with("mute: "), "{ok:?}");
+}

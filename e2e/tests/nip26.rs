@@ -138,3 +138,37 @@ async fn switched_off_a_delegation_is_a_tag_like_any_other() {
     assert!(client.req("s", &[by("alice")]).await.is_empty());
     assert_eq!(client.req("s", &[by("bob")]).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_search_by_author_finds_both_keys_stored_counted_and_live() {
+    let stack = delegating().await;
+    let (mut writer, mut reader) = (stack.client().await, stack.client().await);
+    let search = |name: &str| json!({"search": "purple", "authors": [Keys::of(name).pubkey()]});
+    for name in ["alice", "bob", "carol"] {
+        reader.req(name, &[search(name)]).await;
+    }
+    let theirs = delegated(note("purple"), "kind=1").sign();
+    writer.accepted(&theirs).await;
+    let mut heard = [reader.expect("EVENT").await, reader.expect("EVENT").await];
+    heard.sort_by_key(|message| message[1].to_string());
+    assert_eq!(
+        heard,
+        [json!(["EVENT", "alice", theirs]), json!(["EVENT", "bob", theirs])]
+    );
+    for (name, expected) in [("alice", 1), ("bob", 1), ("carol", 0)] {
+        let asking = async {
+            // An event becomes searchable after its OK.
+            loop {
+                writer.start("s", &[search(name)]).await;
+                let (events, eose) = writer.until_eose("s").await;
+                if eose == json!(["EOSE", "s", ["finish"]]) {
+                    return events.len();
+                }
+            }
+        };
+        let found = tokio::time::timeout(std::time::Duration::from_secs(20), asking).await;
+        assert_eq!(found.unwrap(), expected, "{name}");
+        writer.send(json!(["COUNT", "c", search(name)])).await;
+        assert_eq!(writer.expect("COUNT").await[2], json!({"count": expected}));
+    }
+}

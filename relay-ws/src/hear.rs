@@ -5,7 +5,9 @@ use std::{sync::Weak, time::Instant};
 use bytes::Bytes;
 use metrics::counter;
 use protocol::{EventId, Kind, RelayMessage, SubscriptionId, VerifiedEvent};
-use pubsub::{Address, Channel, Command, FoundPage, Incoming, LivePage, Reply, ReplyPage, Subscriber};
+use pubsub::{
+    Address, Ballot, Channel, Command, FoundPage, Incoming, LivePage, Reply, ReplyPage, Subscriber,
+};
 use tracing::{debug, warn};
 
 use crate::{
@@ -48,6 +50,10 @@ impl Relay {
                 None => debug!("a page of new events that is none"),
             },
             (Address::Process(_), Command::Replies) => self.answer_all(&payload),
+            (Address::Process(_), Command::Heard) => match serde_json::from_slice::<Ballot>(&payload) {
+                Ok(ballot) => self.answer_told(self.audiences.count(&ballot, Instant::now())),
+                Err(error) => debug!(%error, "a ballot that is none"),
+            },
             (Address::All, Command::Notice) => {
                 let text = String::from_utf8_lossy(&payload);
                 self.connections
@@ -64,8 +70,12 @@ impl Relay {
 
     /// New events: to every subscription that wants them. One that came lately came twice.
     fn pass_on(&self, page: &LivePage) {
+        let mut ballot = page.asks.map(|asking| (asking, Ballot::by(self.process)));
         for (id, json) in page.events() {
             if !self.published.insert(id) {
+                if let Some((_, ballot)) = &mut ballot {
+                    ballot.heard.push(id);
+                }
                 continue;
             }
             let text = String::from_utf8_lossy(&json).into_owned();
@@ -83,6 +93,15 @@ impl Relay {
             let may_delegate = self.config.policy.delegation;
             let delegator = may_delegate.then(|| event.delegator()).flatten();
             let subscriptions = self.live.matching(&event, delegator);
+            match &mut ballot {
+                None => {}
+                Some((_, ballot)) if !subscriptions.is_empty() => ballot.heard.push(id),
+                Some((_, ballot)) => {
+                    ballot.missed.push(id);
+                    // It may come again when somebody listens.
+                    self.published.remove(&id);
+                }
+            }
             counter!("relay_live_deliveries_total").increment(subscriptions.len() as u64);
             for subscription in subscriptions {
                 if let Err(TooManyWaiting) = subscription.live(id, &json, &mut frame) {
@@ -97,6 +116,9 @@ impl Relay {
                     }
                 }
             }
+        }
+        if let Some((asking, ballot)) = ballot {
+            self.vote(asking, ballot);
         }
     }
 
@@ -139,6 +161,10 @@ impl Relay {
                     self.known.insert(event);
                 }
                 self.answer_event(connection, event, accepted, &message);
+            }
+            Reply::PassedOn { event, receivers, .. } => {
+                let now = Instant::now();
+                self.answer_told(self.audiences.passed_on(connection.id, event, receivers, now));
             }
             Reply::Count {
                 subscription,

@@ -8,6 +8,7 @@
 //! ```
 
 mod admission;
+mod audience;
 mod connection;
 mod connections;
 mod copies;

@@ -7,13 +7,14 @@ use std::{
 
 use metrics::counter;
 use protocol::{EventId, Kind, KindClass, Prefix, PublicKey, Reason};
-use pubsub::{ConnectionId, ProcessId};
+use pubsub::{Ballot, ConnectionId, ProcessId, Publisher};
 use queue::jobs::{AuthorizationRequest, Version};
 use runtime::config::Config;
 use tokio::runtime::Handle;
 use tracing::{debug, warn};
 
 use crate::{
+    audience::{Audiences, Heard, Told},
     connection::{Connection, Registered},
     connections::Connections,
     copies::Copier,
@@ -60,6 +61,10 @@ pub struct Relay {
     pub presence: Presence,
     /// Copies for plugins.
     pub copier: Arc<Copier>,
+    /// Who listens to ephemeral events.
+    pub audiences: Audiences,
+    /// Messages to other relay-ws processes.
+    pub publisher: Publisher,
     /// Where threads start tasks.
     pub runtime: Handle,
 }
@@ -108,6 +113,34 @@ impl Relay {
                 message
             };
             connection.line.ok(&id, accepted, message);
+        }
+    }
+
+    /// Says who listened to ephemeral events to the process whose clients sent them.
+    pub fn vote(&self, asking: ProcessId, ballot: Ballot) {
+        if asking == self.process {
+            return self.answer_told(self.audiences.count(&ballot, Instant::now()));
+        }
+        let publisher = self.publisher.clone();
+        self.runtime.spawn(async move {
+            if let Err(error) = publisher.ballot(asking, &ballot).await {
+                debug!(%error, "could not say who listened to ephemeral events");
+            }
+        });
+    }
+
+    /// Pays the OKs of ephemeral events.
+    pub fn answer_told(&self, told: Vec<Told>) {
+        for (connection, event, heard) in told {
+            // Who is gone needs no answer.
+            let Some(connection) = self.connections.get(connection) else {
+                continue;
+            };
+            let (accepted, message) = match heard {
+                Heard::Perhaps => (true, ""),
+                Heard::ByNobody => (false, "mute: no one was listening to your ephemeral event"),
+            };
+            self.answer_event(&connection, event, accepted, message);
         }
     }
 

@@ -5,7 +5,7 @@ use runtime::config::Config;
 use serde::Serialize;
 
 /// NIPs that are always served, and completely. Others come with their settings.
-const SUPPORTED_NIPS: [u16; 13] = [1, 5, 9, 11, 13, 40, 42, 45, 67, 70, 77, 86, 98];
+const SUPPORTED_NIPS: [u16; 14] = [1, 5, 9, 11, 13, 28, 40, 42, 45, 67, 70, 77, 86, 98];
 
 /// `GET /` with `Accept: application/nostr+json`. Empty fields are left out.
 #[derive(Debug, Serialize)]

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    audience::Audiences,
     connections::Connections,
     copies::Copier,
     enqueue::enqueue_events,
@@ -166,8 +167,7 @@ async fn start(
     settings.read().await?;
     let rulings = RulingsInForce::new(RulingsKeys::new(data.clone(), keys.clone()), &config.policy);
     rulings.look().await?;
-    let listeners = listeners(&config, &publishing, shutdown);
-    let (copier, copies) = Copier::new(listeners);
+    let (copier, copies) = Copier::new(listeners(&config, &publishing, shutdown));
     let (presence, writer) = Presence::new(data.clone(), keys.clone());
     let (intake, accepted) = Intake::new(Producer::new(jobs, keys.namespace()), config.queue.max_depth);
     let (verifier, submissions) = Verifier::new();
@@ -187,6 +187,8 @@ async fn start(
         rates: Arc::new(RateLimits::new(&config.rate_limits)),
         presence,
         copier: Arc::new(copier),
+        audiences: Audiences::default(),
+        publisher: Publisher::new(publishing, keys.clone()),
         runtime: Handle::current(),
         config,
     });
@@ -200,8 +202,7 @@ async fn start(
             }
         }
     })?;
-    let publisher = Publisher::new(publishing, keys.clone());
-    tokio::spawn(copies.publish(Arc::downgrade(&relay.copier), publisher));
+    tokio::spawn(copies.publish(Arc::downgrade(&relay.copier), relay.publisher.clone()));
     tokio::spawn(enqueue_events(accepted, weak.clone()));
     tokio::spawn(hear::listen(weak, subscriber));
     let presence = tokio::spawn(writer.write_changes());

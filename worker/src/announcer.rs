@@ -2,7 +2,7 @@
 
 use futures::future::try_join_all;
 use protocol::VerifiedEvent;
-use pubsub::{Address, Listeners, PageWriter, Publisher, PubsubError};
+use pubsub::{Address, Listeners, PageWriter, ProcessId, Publisher, PubsubError};
 
 use crate::latest::Latest;
 
@@ -29,22 +29,43 @@ impl Announcer {
         if events.is_empty() {
             return Ok(());
         }
+        self.publish(events, || PageWriter::live(last_seq)).await?;
+        Ok(())
+    }
+
+    /// Ephemeral events that clients of one process sent: each relay-ws process tells it who listened. Answers how many there
+    /// are to tell; `None` when plugins get copies, who may do anything with them.
+    pub async fn pass_on(
+        &self,
+        events: &[&VerifiedEvent],
+        sender: ProcessId,
+    ) -> Result<Option<u64>, PubsubError> {
+        let receivers = self.publish(events, || PageWriter::passing(sender)).await?;
+        Ok((!self.listeners.are_there()).then_some(receivers))
+    }
+
+    /// Answers how many clients of Redis received a page.
+    async fn publish(
+        &self,
+        events: &[&VerifiedEvent],
+        page: impl Fn() -> PageWriter,
+    ) -> Result<u64, PubsubError> {
         // What is awaited together shares round trips, and leaves in this order.
-        let pages = pages(events, last_seq);
-        try_join_all(pages.map(|page| self.publisher.new_events(Address::All, page))).await?;
+        let pages = pages(events, page).map(|page| self.publisher.new_events(Address::All, page));
+        let receivers = try_join_all(pages).await?;
         if self.listeners.are_there() {
             let copies = events.iter().map(|event| event.json().to_owned());
             try_join_all(copies.map(|event| self.publisher.new_event(event))).await?;
         }
-        Ok(())
+        Ok(receivers.into_iter().max().unwrap_or(0))
     }
 }
 
-fn pages(events: &[&VerifiedEvent], last_seq: Option<i64>) -> impl Iterator<Item = String> {
-    let mut pages = vec![PageWriter::live(last_seq)];
+fn pages(events: &[&VerifiedEvent], page: impl Fn() -> PageWriter) -> impl Iterator<Item = String> {
+    let mut pages = vec![page()];
     for event in events {
         if pages.last().is_some_and(PageWriter::is_full) {
-            pages.push(PageWriter::live(last_seq));
+            pages.push(page());
         }
         if let Some(page) = pages.last_mut() {
             page.push(event.json());

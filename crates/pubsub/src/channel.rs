@@ -25,6 +25,8 @@ pub enum Command {
     Terminate,
     /// A page of answers to connections of one process, between our own processes.
     Replies,
+    /// Who listened to ephemeral events, between our own processes.
+    Heard,
 }
 
 /// The second part of a channel.
@@ -102,7 +104,7 @@ impl fmt::Display for Address {
 }
 
 impl Command {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::FoundEvent,
         Self::FoundEvents,
         Self::FoundEnd,
@@ -112,13 +114,14 @@ impl Command {
         Self::Notice,
         Self::Terminate,
         Self::Replies,
+        Self::Heard,
     ];
 
     /// Whether it answers a REQ or COUNT, and so has an id.
     const fn is_to_a_subscription(self) -> bool {
         match self {
             Self::FoundEvent | Self::FoundEvents | Self::FoundEnd | Self::Count | Self::Closed => true,
-            Self::Ok | Self::Notice | Self::Terminate | Self::Replies => false,
+            Self::Ok | Self::Notice | Self::Terminate | Self::Replies | Self::Heard => false,
         }
     }
 
@@ -134,6 +137,7 @@ impl Command {
             Self::Notice => "NOTICE",
             Self::Terminate => "TERMINATE",
             Self::Replies => "REPLIES",
+            Self::Heard => "HEARD",
         }
     }
 

@@ -6,7 +6,8 @@ use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 /// One run of one relay-ws process: 8 hex characters.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ProcessId([u8; ProcessId::LEN]);
 
 /// A connection: its process, then 96 random bits, 32 hex characters in all. It is the NIP-42 challenge too.
@@ -92,22 +93,22 @@ impl FromStr for ProcessId {
     }
 }
 
-impl TryFrom<String> for ConnectionId {
-    type Error = InvalidConnectionId;
-
-    fn try_from(text: String) -> Result<Self, InvalidConnectionId> {
-        text.parse()
-    }
-}
-
-impl From<ConnectionId> for String {
-    fn from(id: ConnectionId) -> Self {
-        id.as_str().to_owned()
-    }
-}
-
 macro_rules! as_text {
     ($($name:ident),*) => { $(
+        impl TryFrom<String> for $name {
+            type Error = InvalidConnectionId;
+
+            fn try_from(text: String) -> Result<Self, InvalidConnectionId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.as_str().to_owned()
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.as_str())

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use protocol::{EventId, Hint};
 use serde::{Deserialize, Serialize};
 
+use crate::ProcessId;
+
 /// Header of a page of stored events on `events:<connection>:<subscription>:FOUND_EVENTS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageHeader {
@@ -26,6 +28,9 @@ struct LiveHeader {
     /// The highest sequence number among them; none when all are ephemeral.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seq: Option<i64>,
+    /// Who wants to know whether anybody listens: whose clients sent these ephemeral events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asks: Option<ProcessId>,
 }
 
 /// A page of stored events as it came.
@@ -41,6 +46,8 @@ pub struct FoundPage {
 pub struct LivePage {
     /// The highest sequence number in the store among them.
     pub seq: Option<i64>,
+    /// Which process wants to know whether anybody listens; all of them are ephemeral then.
+    pub asks: Option<ProcessId>,
     events: Bytes,
 }
 
@@ -65,7 +72,15 @@ impl PageWriter {
 
     /// A page of new events.
     pub fn live(seq: Option<i64>) -> Self {
-        Self::with_header(&LiveHeader { seq })
+        Self::with_header(&LiveHeader { seq, asks: None })
+    }
+
+    /// A page of ephemeral events that clients of a process sent.
+    pub fn passing(asks: ProcessId) -> Self {
+        Self::with_header(&LiveHeader {
+            seq: None,
+            asks: Some(asks),
+        })
     }
 
     fn with_header(header: &impl Serialize) -> Self {
@@ -142,6 +157,7 @@ impl LivePage {
         let header: LiveHeader = serde_json::from_slice(&header).ok()?;
         Some(Self {
             seq: header.seq,
+            asks: header.asks,
             events,
         })
     }

@@ -3,6 +3,7 @@
 //! Workers publish answers, relay-ws processes listen: [`Publisher`], [`Subscriber`], [`Channel`]. The names of channels
 //! and keys are a contract with plugins and operators; `docs/plugins.md` is written for them.
 
+mod ballot;
 mod channel;
 mod connected;
 mod connection_id;
@@ -19,6 +20,7 @@ mod rulings;
 mod subscriber;
 mod upkeep;
 
+pub use ballot::Ballot;
 pub use channel::{Address, Channel, Command};
 pub use connected::{Connected, ConnectedClients};
 pub use connection_id::{ConnectionId, InvalidConnectionId, ProcessId};

@@ -2,7 +2,7 @@
 
 use fred::{clients::Client, interfaces::PubsubInterface};
 
-use crate::{Address, Channel, Command, ConnectionId, Keys, ProcessId, PubsubError, ReplyPage};
+use crate::{Address, Ballot, Channel, Command, ConnectionId, Keys, ProcessId, PubsubError, ReplyPage};
 
 /// Publishes on the channels of this relay.
 #[derive(Clone)]
@@ -77,6 +77,18 @@ impl Publisher {
             command: Command::FoundEvent,
         };
         self.publish(&channel, canonical_json).await
+    }
+
+    /// Who listened to the ephemeral events of another process's clients.
+    pub async fn ballot(&self, process: ProcessId, ballot: &Ballot) -> Result<u64, PubsubError> {
+        let channel = Channel {
+            address: Address::Process(process),
+            subscription: None,
+            command: Command::Heard,
+        };
+        // Ids always have a JSON form.
+        let message = serde_json::to_string(ballot).unwrap_or_default();
+        self.publish(&channel, message).await
     }
 
     /// Answers for the connections of a process.

@@ -21,6 +21,15 @@ pub enum Reply {
         /// Empty, or a reason with its prefix.
         message: String,
     },
+    /// To an EVENT that is ephemeral: whether anybody listened each relay-ws process says itself.
+    PassedOn {
+        /// Who sent it.
+        connection: ConnectionId,
+        /// Which event.
+        event: EventId,
+        /// How many received it.
+        receivers: u64,
+    },
     /// To a COUNT.
     Count {
         /// Who asked.
@@ -105,6 +114,7 @@ impl Reply {
     pub fn connection(&self) -> ConnectionId {
         match self {
             Self::Ok { connection, .. }
+            | Self::PassedOn { connection, .. }
             | Self::Count { connection, .. }
             | Self::Closed { connection, .. }
             | Self::Level { connection, .. }

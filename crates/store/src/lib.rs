@@ -47,7 +47,7 @@ pub use membership::{Invite, Joined, ListTurn};
 pub use operators::{
     Account, AuditEntry, Credentials, NewAuditEntry, NewOperator, NewSession, Session, SessionOperator,
 };
-pub use query::{Found, StoredEvent};
+pub use query::{Found, Rest, StoredEvent};
 pub use record_set::{Followed, Record, RecordSet};
 pub use rulings::{
     InfoField, Name, NewName, Part, Reported, Role, Ruled, Subscriber, TrustedAuthor, Verdict,

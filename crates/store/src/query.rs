@@ -31,8 +31,20 @@ pub struct Found {
     /// Newest first; of those equally old the lowest id first; each once. If a filter searches: what each filter found, one
     /// after the other, and of a search the best first.
     pub events: Vec<StoredEvent>,
-    /// Whether nothing that matches was left out (NIP-67 `finish`).
-    pub complete: bool,
+    /// What they leave out.
+    pub rest: Rest,
+}
+
+/// Stored events that match and are not in an answer (NIP-67).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rest {
+    /// There are none.
+    #[default]
+    Nothing,
+    /// There may be some: to know it would take another query.
+    Unknown,
+    /// There are some, among them this one.
+    Event(EventId),
 }
 
 impl Store {
@@ -44,14 +56,14 @@ impl Store {
             None => Vec::new(),
         }
         .into_iter();
-        let mut all = Found::nothing();
+        let (mut all, mut rests) = (Found::default(), Vec::with_capacity(filters.len()));
         for filter in filters {
             let found = match answers.next().flatten() {
                 Some(found) => found,
                 None if filter.searched().is_some() => self.search(filter, now).await?,
                 None => self.query_one(filter, now).await?,
             };
-            all.complete &= found.complete;
+            rests.push(found.rest);
             all.events.extend(found.events);
         }
         if filters.iter().any(|filter| filter.searched().is_some()) {
@@ -62,12 +74,13 @@ impl Store {
             all.events.sort_unstable_by_key(newest_first);
             all.events.dedup_by_key(|event| event.id);
         }
+        all.rest = all.left_out_by_all(&rests);
         Ok(all)
     }
 
     async fn query_one(&self, filter: &Filter, now: u64) -> Result<Found, StoreError> {
         let Some(wanted) = self.wanted(filter).await? else {
-            return Ok(Found::nothing());
+            return Ok(Found::default());
         };
         match self.as_delegators(&wanted) {
             None => self.query_as(&wanted, now).await,
@@ -216,7 +229,7 @@ impl Store {
         }))
     }
 
-    /// The same filter by those whom events were signed for. A search asks who signed.
+    /// The same filter by those whom events were signed for. In a search they are marks like who signed.
     pub(crate) fn as_delegators<'f>(&self, wanted: &Wanted<'f>) -> Option<Wanted<'f>> {
         if wanted.search.is_some() {
             return None;
@@ -232,10 +245,24 @@ impl Store {
 }
 
 impl Found {
-    pub(crate) fn nothing() -> Self {
-        Self {
-            events: Vec::new(),
-            complete: true,
+    /// Whether nothing that matches was left out.
+    pub fn is_complete(&self) -> bool {
+        self.rest == Rest::Nothing
+    }
+
+    /// What one filter left out another may have found.
+    fn left_out_by_all(&self, rests: &[Rest]) -> Rest {
+        let is_missing = |rest: &Rest| match rest {
+            Rest::Event(id) => !self.events.iter().any(|event| event.id == *id),
+            Rest::Nothing | Rest::Unknown => false,
+        };
+        if let Some(rest) = rests.iter().find(|rest| is_missing(rest)) {
+            return *rest;
+        }
+        if rests.iter().all(|rest| *rest == Rest::Nothing) {
+            Rest::Nothing
+        } else {
+            Rest::Unknown
         }
     }
 
@@ -244,20 +271,30 @@ impl Found {
         self.events.extend(other.events);
         self.events.sort_unstable_by_key(newest_first);
         self.events.dedup_by_key(|event| event.id);
-        let complete = self.complete && other.complete;
         let both = Self::cut(self.events, limit);
-        Self {
-            complete: both.complete && complete,
-            ..both
-        }
+        let rest = match (both.rest, self.rest) {
+            (Rest::Nothing, Rest::Nothing) => other.rest,
+            (Rest::Nothing, own) => own,
+            (cut, _) => cut,
+        };
+        Self { rest, ..both }
     }
 
     /// The newest of them, as many as the limit allows.
     pub(crate) fn cut(mut events: Vec<StoredEvent>, limit: usize) -> Self {
         events.sort_unstable_by_key(newest_first);
-        let complete = events.len() <= limit;
+        let rest = Rest::after(&events, limit);
         events.truncate(limit);
-        Self { events, complete }
+        Self { events, rest }
+    }
+}
+
+impl Rest {
+    /// What a limit leaves out of all that there is.
+    pub(crate) fn after(events: &[StoredEvent], limit: usize) -> Self {
+        events
+            .get(limit)
+            .map_or(Self::Nothing, |event| Self::Event(event.id))
     }
 }
 

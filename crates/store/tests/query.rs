@@ -47,7 +47,7 @@ async fn the_newest_come_first_and_the_cut_is_exact_among_equally_old() {
 #[tokio::test]
 async fn an_answer_is_complete_when_the_limit_left_nothing_out() {
     let store = with(&notes(10)).await;
-    let complete = async |query: Value| store.query(&[filter(query)], NOW).await.unwrap().complete;
+    let complete = async |query: Value| store.query(&[filter(query)], NOW).await.unwrap().is_complete();
     for query in [json!({}), json!({"kinds": [1]}), json!({"#t": ["x"]})] {
         let limited = |limit: u32| {
             let mut query = query.clone();
@@ -65,8 +65,8 @@ async fn limit_0_finds_nothing_and_says_whether_there_is_something() {
     let store = with(&notes(2)).await;
     let query = async |query: Value| store.query(&[filter(query)], NOW).await.unwrap();
     let found = query(json!({"limit": 0})).await;
-    assert!(found.events.is_empty() && !found.complete);
-    assert!(query(json!({"limit": 0, "kinds": [7]})).await.complete);
+    assert!(found.events.is_empty() && !found.is_complete());
+    assert!(query(json!({"limit": 0, "kinds": [7]})).await.is_complete());
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn empty_lists_match_nothing() {
         json!({"kinds": [1], "#t": []}),
     ] {
         let found = store.query(&[filter(query.clone())], NOW).await.unwrap();
-        assert!(found.events.is_empty() && found.complete, "{query}");
+        assert!(found.events.is_empty() && found.is_complete(), "{query}");
         assert_eq!(
             store.count(&[filter(query.clone())], NOW).await.unwrap(),
             0,
@@ -116,14 +116,14 @@ async fn filters_are_ored_each_with_its_limit_and_each_event_once() {
     let found = store.query(&filters, NOW).await.unwrap();
     let ids: Vec<EventId> = found.events.iter().map(|event| event.id).collect();
     assert_eq!(ids, [notes[0].id(), notes[1].id(), notes[2].id(), notes[5].id()]);
-    assert!(!found.complete);
+    assert!(!found.is_complete());
     assert_eq!(store.count(&filters, NOW).await.unwrap(), 6);
 }
 
 #[tokio::test]
 async fn no_filter_finds_nothing() {
     let found = with(&notes(2)).await.query(&[], NOW).await.unwrap();
-    assert!(found.events.is_empty() && found.complete);
+    assert!(found.events.is_empty() && found.is_complete());
 }
 
 #[tokio::test]
@@ -240,7 +240,7 @@ async fn two_popular_tags_are_found_together_however_far_back() {
     for limit in [1, 2, 5, 9, 10] {
         let query = json!({"#t": ["a"], "#r": ["b"], "limit": limit});
         let found = store.query(&[filter(query.clone())], NOW).await.unwrap();
-        assert_eq!(found.complete, limit >= 9, "{limit}");
+        assert_eq!(found.is_complete(), limit >= 9, "{limit}");
         assert_eq!(fixture::found(&store, query).await, json(&both[..limit.min(9)]));
     }
     let query = json!({"#t": ["a"], "#r": ["b"], "until": NOW - 1500 * DAY, "since": NOW - 3500 * DAY});

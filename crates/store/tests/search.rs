@@ -74,7 +74,7 @@ async fn the_best_comes_first_and_the_limit_cuts_the_rest() {
         .query(&[filter(json!({"search": "nostr", "limit": 2}))], NOW)
         .await
         .unwrap();
-    assert!(!cut.complete && cut.events.len() == 2);
+    assert!(!cut.is_complete() && cut.events.len() == 2);
     assert_eq!(count(&store, json!({"search": "nostr"})).await, 3);
 }
 
@@ -374,7 +374,7 @@ async fn of_a_common_word_the_newest_are_ranked() {
     follow(&store).await;
     let filter = filter(json!({"search": "gm", "limit": 3}));
     let found = store.query(&[filter], now).await.unwrap();
-    assert!(!found.complete && found.events.len() == 3);
+    assert!(!found.is_complete() && found.events.len() == 3);
     assert!(
         found
             .events

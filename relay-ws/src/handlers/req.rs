@@ -31,15 +31,10 @@ impl Cx<'_> {
             .cloned()
             .collect();
         if wanted.is_empty() {
-            let can_match = subscription
-                .filters
-                .iter()
-                .any(|filter| !filter.matches_nothing());
-            let hint = (!can_match).then_some(Hint::Finish);
             let header = PageHeader {
                 generation: subscription.generation,
                 end: true,
-                hint,
+                hint: Some(Hint::Finish),
             };
             return subscription.stored(&FoundPage::empty(header), std::time::Instant::now());
         }

@@ -99,12 +99,12 @@ impl LiveIndex {
             .lock()
             .each_candidate(event, delegator, |subscription, at| {
                 let filter = &subscription.filters[at];
+                if !filter.matches_for(event, delegator) {
+                    return;
+                }
                 if filter.searched().is_some() {
-                    // As in the store, who is searched for is who signed.
-                    if filter.matches(event) {
-                        searching.push((Arc::clone(subscription), at));
-                    }
-                } else if filter.matches_for(event, delegator) && subscription.found(number) {
+                    searching.push((Arc::clone(subscription), at));
+                } else if subscription.found(number) {
                     found.push(Arc::clone(subscription));
                 }
             });

@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, time::Instant};
 
 use bytes::Bytes;
-use protocol::{EventId, event_frame};
+use protocol::{EventId, Filter, Hint, event_frame};
 use pubsub::FoundPage;
 
 use super::{COMMIT_TO_PUBLISH, Subscription};
@@ -90,13 +90,19 @@ impl Subscription {
         if !page.header.end {
             return;
         }
-        self.line.eose(&self.id, page.header.hint);
+        self.line.eose(&self.id, self.hint(page.header.hint));
         for (id, event) in std::mem::take(waiting) {
             self.send_new(sent, id, &event);
         }
         let mut sent = std::mem::take(sent);
         sent.forget_at = Some(now + COMMIT_TO_PUBLISH);
         *state = State::Live { sent };
+    }
+
+    /// A filter with `limit: 0` asked for nothing stored, and nobody looked what there is: that everything was sent is not known.
+    fn hint(&self, hint: Option<Hint>) -> Option<Hint> {
+        let is_unasked = |filter: &Filter| filter.limit == Some(0) && !filter.matches_nothing();
+        hint.filter(|hint| *hint != Hint::Finish || !self.filters.iter().any(is_unasked))
     }
 
     fn send_new(&self, sent: &mut Sent, id: EventId, event: &Bytes) {

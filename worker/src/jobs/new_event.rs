@@ -195,31 +195,46 @@ fn read(submitted: SubmittedEvent) -> Option<(ConnectionId, VerifiedEvent)> {
     }
 }
 
-/// NIP-01: never stored. Accepted once it is published.
+/// NIP-01: never stored. Accepted once it is published and somebody listens, which relay-ws knows.
 async fn pass_on(
     events: &Sent,
     is_last: bool,
     cx: &Context,
     answers: &mut Answers,
 ) -> Result<(), Unfinished> {
-    let published: Vec<_> = events.iter().map(|(_, event)| event).collect();
-    let (accepted, message) = match cx.announcer.announce(&published, None).await {
-        Ok(()) => (true, ""),
-        Err(error) => {
+    let mut of_processes: HashMap<ProcessId, Vec<&(ConnectionId, VerifiedEvent)>> = HashMap::new();
+    for sent in events {
+        of_processes.entry(sent.0.process()).or_default().push(sent);
+    }
+    for (process, sent) in of_processes {
+        let published: Vec<_> = sent.iter().map(|(_, event)| event).collect();
+        let receivers = cx.announcer.pass_on(&published, process).await;
+        if let Err(error) = &receivers {
             warn!(%error, "ephemeral events could not be published");
             if !is_last {
                 return Err(Unfinished::Publish);
             }
-            (false, "error: the event could not be passed on")
         }
-    };
-    for (sender, event) in events {
-        metrics::event(if accepted {
-            "ephemeral"
-        } else {
-            Prefix::Error.as_str()
-        });
-        answers.add(ok(*sender, event.id(), accepted, message));
+        for (sender, event) in sent {
+            let (connection, event) = (*sender, event.id());
+            let (label, answer) = match receivers {
+                Ok(Some(receivers)) => (
+                    "ephemeral",
+                    Reply::PassedOn {
+                        connection,
+                        event,
+                        receivers,
+                    },
+                ),
+                Ok(None) => ("ephemeral", ok(connection, event, true, "")),
+                Err(_) => {
+                    let message = "error: the event could not be passed on";
+                    (Prefix::Error.as_str(), ok(connection, event, false, message))
+                }
+            };
+            metrics::event(label);
+            answers.add(answer);
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use queue::{
     Delivery, JobError,
     jobs::{NewSearch, NewSubscription},
 };
-use store::{Found, StoreError, StoredEvent};
+use store::{Found, Rest, StoreError, StoredEvent};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -103,11 +103,16 @@ fn pages(found: &Found, generation: u64, max_bytes: usize) -> Result<Vec<PageWri
         hint: None,
     };
     let (mut pages, mut page) = (Vec::new(), PageWriter::stored(header));
-    let (mut bytes, mut complete) = (0, found.complete);
+    let mut hint = match found.rest {
+        Rest::Nothing => Some(Hint::Finish),
+        Rest::Unknown => None,
+        Rest::Event(_) => Some(Hint::More),
+    };
+    let mut bytes = 0;
     for event in &found.events {
         bytes += event.json.len();
         if bytes > max_bytes {
-            complete = false;
+            hint = Some(Hint::More);
             break;
         }
         if page.is_full() {
@@ -117,7 +122,7 @@ fn pages(found: &Found, generation: u64, max_bytes: usize) -> Result<Vec<PageWri
     }
     page.set_header(PageHeader {
         end: true,
-        hint: Some(if complete { Hint::Finish } else { Hint::More }),
+        hint,
         ..header
     });
     pages.push(page);

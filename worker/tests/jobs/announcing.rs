@@ -84,7 +84,8 @@ async fn what_could_not_be_published_is_by_the_next_run() {
                     event,
                     accepted: true,
                     ..
-                } => event,
+                }
+                | Reply::PassedOn { event, .. } => event,
                 other => panic!("an OK expected: {other:?}"),
             })),
             other => panic!("new events and OKs expected: {other:?}"),

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{Searching, marks, marks::Window, tsquery::TsQuery};
+use super::{Searching, failed, marks, marks::Window, tsquery::TsQuery};
 use crate::{
     Store, StoreError,
     filter_sql::{Args, Driver, FilterQuery, Wanted, has_tags, sizes},
@@ -64,13 +64,6 @@ impl Store {
         let sizes: Vec<i64> = row.and_then(|row| row.try_get(0)).map_err(failed)?;
         let rarest = sizes.into_iter().enumerate().min_by_key(|(_, size)| *size);
         Ok(rarest.filter(|(_, size)| *size < BOUNDED).map(|(tag, _)| tag))
-    }
-}
-
-fn failed(source: sqlx::Error) -> StoreError {
-    StoreError::Query {
-        operation: "search events",
-        source,
     }
 }
 

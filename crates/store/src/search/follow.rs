@@ -4,7 +4,7 @@
 use protocol::{Kind, SearchRules, VerifiedEvent, search::Searchable};
 use sqlx::{Postgres, Transaction};
 
-use super::tsvector::tsvector;
+use super::{Searching, tsvector::tsvector};
 use crate::{Store, StoreError, batch::signed};
 
 /// What a step has done.
@@ -28,6 +28,8 @@ struct Rows {
 struct Stored {
     seq: i64,
     author: i32,
+    /// Whom it was signed for (NIP-26).
+    delegator: Option<i32>,
     kind: i32,
     created_at: i64,
     /// Absent when its kind is not searchable.
@@ -41,7 +43,7 @@ impl Store {
         let Some(searching) = &self.searching else {
             return Ok(false);
         };
-        let recipe = searching.rules.recipe();
+        let recipe = self.recipe(searching);
         let mut transaction = self.writes.begin().await.map_err(failed)?;
         let changed = sqlx::query!(
             "UPDATE search_progress SET seq = 0, recipe = $1 WHERE recipe <> $1",
@@ -69,7 +71,7 @@ impl Store {
         let mut transaction = self.writes.begin().await.map_err(failed)?;
         let progress = sqlx::query_scalar!(
             "SELECT seq FROM search_progress WHERE recipe = $1 FOR UPDATE SKIP LOCKED",
-            searching.rules.recipe()
+            self.recipe(&searching)
         )
         .fetch_optional(&mut *transaction)
         .await
@@ -77,7 +79,14 @@ impl Store {
         let Some(progress) = progress else {
             return Ok(SearchStep::default());
         };
-        let stored = stored_after(&mut transaction, progress, &searching.rules, at_most).await?;
+        let stored = stored_after(
+            &mut transaction,
+            progress,
+            &searching.rules,
+            self.delegation,
+            at_most,
+        )
+        .await?;
         let Some(last) = stored.last().map(|stored| stored.seq) else {
             return Ok(SearchStep::default());
         };
@@ -96,23 +105,33 @@ impl Store {
         transaction.commit().await.map_err(failed)?;
         Ok(SearchStep { events, searchable })
     }
+
+    /// How the index is made: with those whom events were signed for, or without.
+    fn recipe(&self, searching: &Searching) -> String {
+        let delegation = if self.delegation { " delegation" } else { "" };
+        format!("{}{delegation}", searching.rules.recipe())
+    }
 }
 
 async fn stored_after(
     transaction: &mut Transaction<'_, Postgres>,
     seq: i64,
     rules: &SearchRules,
+    delegation: bool,
     at_most: u32,
 ) -> Result<Vec<Stored>, StoreError> {
     let kinds: Vec<i32> = rules.kinds().iter().copied().map(i32::from).collect();
-    // Uses `events_pkey`.
+    // Uses `events_pkey` and `event_delegators_pkey`.
     sqlx::query_as!(
         Stored,
-        "SELECT seq, author, kind, created_at, CASE WHEN kind = ANY ($2) THEN raw END AS raw
-        FROM events WHERE seq > $1 ORDER BY seq LIMIT $3",
+        r#"SELECT e.seq, e.author, d.author AS "delegator?", e.kind, e.created_at,
+            CASE WHEN e.kind = ANY ($2) THEN raw END AS raw
+        FROM events e LEFT JOIN event_delegators d ON $4 AND d.event = e.seq
+        WHERE e.seq > $1 ORDER BY e.seq LIMIT $3"#,
         seq,
         &kinds,
         i64::from(at_most),
+        delegation,
     )
     .fetch_all(&mut **transaction)
     .await
@@ -161,8 +180,10 @@ impl Rows {
             let Some(Ok(event)) = event else { continue };
             if let Some(searchable) = Searchable::of(&event, rules) {
                 let kind = Kind(u16::try_from(stored.kind).unwrap_or_default());
+                let authors = [Some(stored.author), stored.delegator];
+                let authors = authors.into_iter().flatten();
                 rows.words
-                    .push(tsvector(&searchable, stored.author, kind, stored.created_at));
+                    .push(tsvector(&searchable, authors, kind, stored.created_at));
                 rows.events.push(stored.seq);
                 rows.created.push(signed(event.created_at));
             }

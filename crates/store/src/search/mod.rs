@@ -7,6 +7,7 @@
 mod candidates;
 mod follow;
 mod marks;
+mod progress;
 mod ranked;
 mod tsquery;
 mod tsvector;
@@ -16,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use protocol::SearchRules;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
-use crate::{ACQUIRE, Store};
+use crate::{ACQUIRE, Store, StoreError};
 
 pub use follow::SearchStep;
 pub(crate) use tsquery::{TsQuery, tsquery};
@@ -54,5 +55,12 @@ impl Store {
             self.searching = Some(Arc::new(Searching { rules, pool, ranked }));
         }
         self
+    }
+}
+
+fn failed(source: sqlx::Error) -> StoreError {
+    StoreError::Query {
+        operation: "search events",
+        source,
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     Store, StoreError,
     batch::signed,
     filter_sql::{Args, FilterQuery},
-    query::Found,
+    query::{Found, Rest},
 };
 use protocol::Filter;
 
@@ -13,29 +13,38 @@ impl Store {
     /// of the text; of equally good ones the newest first. Of many matches the newest are ranked.
     pub(crate) async fn search(&self, filter: &Filter, now: u64) -> Result<Found, StoreError> {
         let Some(searching) = &self.searching else {
-            return Ok(Found::nothing());
+            return Ok(Found::default());
         };
         let Some(wanted) = self.wanted(filter).await? else {
-            return Ok(Found::nothing());
+            return Ok(Found::default());
         };
         let Some(query) = &wanted.search else {
-            return Ok(Found::nothing());
+            return Ok(Found::default());
         };
+        // Before it is searched: what is stored from now on comes live.
+        let is_behind = self.is_search_behind(searching, filter).await?;
         let limit = filter.limit.unwrap_or(0) as usize;
         // One more than is sent tells whether there is more.
         let at_most = (searching.ranked as usize).max(limit + 1);
         let candidates = self
             .candidates(searching, &wanted, query, at_most, signed(now))
             .await?;
+        let are_all = candidates.len() < at_most && !is_behind;
         if candidates.is_empty() {
-            return Ok(Found::nothing());
+            let rest = if are_all { Rest::Nothing } else { Rest::Unknown };
+            return Ok(Found {
+                rest,
+                ..Found::default()
+            });
         }
-        let are_all = candidates.len() < at_most;
         let statement = best(candidates, &query.words, limit + 1, signed(now));
         let (_, mut events) = self.fetch(&statement, filter, &searching.pool).await?;
-        let complete = are_all && events.len() <= limit;
+        let rest = match Rest::after(&events, limit) {
+            Rest::Nothing if !are_all => Rest::Unknown,
+            rest => rest,
+        };
         events.truncate(limit);
-        Ok(Found { events, complete })
+        Ok(Found { events, rest })
     }
 }
 

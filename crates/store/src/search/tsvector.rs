@@ -9,10 +9,16 @@ use protocol::{
 
 use super::marks;
 
-/// What an event is found by.
-pub(super) fn tsvector(searchable: &Searchable, author: i32, kind: Kind, created_at: i64) -> String {
+/// What an event is found by. Its authors are who signed it and whom it was signed for.
+pub(super) fn tsvector(
+    searchable: &Searchable,
+    authors: impl Iterator<Item = i32>,
+    kind: Kind,
+    created_at: i64,
+) -> String {
     let mut text = String::new();
-    for mark in marks::times(created_at).chain([marks::author(author), marks::kind(kind)]) {
+    let authors = authors.map(marks::author);
+    for mark in marks::times(created_at).chain(authors).chain([marks::kind(kind)]) {
         let _ = write!(text, "'{mark}' ");
     }
     if searchable.has_warning() {

@@ -24,7 +24,7 @@ impl Contents {
             return None;
         }
         if filter.matches_nothing() {
-            return Some(Found::nothing());
+            return Some(Found::default());
         }
         let test = Test::new(filter, now);
         let limit = filter.limit.unwrap_or(0) as usize;
