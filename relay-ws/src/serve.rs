@@ -120,11 +120,13 @@ struct Clients {
 impl Clients {
     async fn connect(config: &Config, keys: &Keys, process: ProcessId) -> Result<Self, ServeError> {
         let name = format!("relay-ws:{process}");
+        let subscriber = Subscriber::connect(config.redis.pubsub(), keys, process).await?;
+        tokio::spawn(redis::keep_alive(subscriber.connection()));
         Ok(Self {
             jobs: redis::connect(config.redis.jobs(), &name).await?,
             data: redis::connect(config.redis.data(), &name).await?,
             publishing: redis::connect(config.redis.pubsub(), &name).await?,
-            subscriber: Subscriber::connect(config.redis.pubsub(), keys, process).await?,
+            subscriber,
         })
     }
 }

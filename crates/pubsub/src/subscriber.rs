@@ -118,6 +118,11 @@ impl Subscriber {
         }
     }
 
+    /// The connection, for whoever keeps it alive: one that only listens does not notice that a network has swallowed it.
+    pub fn connection(&self) -> SubscriberClient {
+        self.client.clone()
+    }
+
     /// Whether the connection is up now.
     pub fn is_connected(&self) -> bool {
         self.client.is_connected()

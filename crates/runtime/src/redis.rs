@@ -33,6 +33,12 @@ pub enum RedisError {
 /// How long a command may wait for its answer. Blocking reads have clients of their own without this limit.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a connection has to give a sign of life.
+const PING: Duration = Duration::from_secs(2);
+
+/// For how long it may owe one. Reads that block do so for half a second.
+const UNRESPONSIVE: Duration = Duration::from_secs(4);
+
 /// How long the first connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -71,7 +77,27 @@ async fn open(url: &str, name: &str, command_timeout: Duration) -> Result<Client
             }
         }
     });
+    tokio::spawn(keep_alive(client.clone()));
     Ok(client)
+}
+
+/// Makes a connection anew that says nothing any more, for ever: a network may swallow one without a word. fred's own check
+/// only sees connections on which nothing is written meanwhile. What was asked is asked again on the new one.
+pub async fn keep_alive(client: impl ClientLike) {
+    loop {
+        tokio::time::sleep(PING).await;
+        if !client.is_connected() {
+            continue;
+        }
+        if tokio::time::timeout(UNRESPONSIVE, client.ping::<()>(None))
+            .await
+            .is_err()
+        {
+            warn!("Redis does not answer: the connection is made anew");
+            // Should it fail, then the policy tries again.
+            let _reconnected = client.force_reconnection().await;
+        }
+    }
 }
 
 /// Whether Redis answers.

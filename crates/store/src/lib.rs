@@ -17,6 +17,7 @@ mod keys;
 mod known;
 mod membership;
 mod operators;
+mod patience;
 mod plan;
 mod query;
 mod recheck;
@@ -36,6 +37,7 @@ use sqlx::{
 };
 
 use authors::AuthorIds;
+use patience::Patience;
 use search::Searching;
 use window::Window;
 
@@ -82,6 +84,7 @@ pub struct Store {
     /// For everything else.
     writes: PgPool,
     authors: Arc<AuthorIds>,
+    patience: Patience,
     /// Whether events are found by those whom they were signed for (NIP-26).
     delegation: bool,
     /// The newest events, if they are kept in memory.
@@ -135,6 +138,7 @@ impl Store {
             counts,
             writes,
             authors: Arc::default(),
+            patience: Patience::beyond(statement_timeout),
             delegation: false,
             window: None,
             searching: None,

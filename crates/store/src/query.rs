@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use protocol::{EventId, Filter};
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgArguments, postgres::PgRow};
+use tokio::time::timeout;
 
 use crate::{
     Store, StoreError,
     batch::signed,
     filter_sql::{Arg, Driver, FilterQuery, Wanted, by_id, newest},
+    patience::in_time,
     recheck::Recheck,
     search::tsquery,
 };
@@ -159,14 +161,10 @@ impl Store {
             }
             Ok((rows.len(), events))
         };
-        bind(query)
-            .fetch_all(pool)
-            .await
-            .and_then(read)
-            .map_err(|source| StoreError::Query {
-                operation: "query events",
-                source,
-            })
+        let failed = StoreError::during("query events");
+        let mut connection = pool.acquire().await.map_err(failed)?;
+        let rows = timeout(self.patience.reads, bind(query).fetch_all(&mut *connection)).await;
+        in_time(connection, rows).and_then(read).map_err(failed)
     }
 
     /// Those of the filters that can match, each with what drives it; ids need no driver.

@@ -4,7 +4,9 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use protocol::{EventId, VerifiedEvent};
 
-use crate::{Store, StoreError, batch::Batch, keys::replace_key};
+use tokio::time::timeout;
+
+use crate::{Store, StoreError, batch::Batch, keys::replace_key, patience::in_time};
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Store {
         }
         let targets = &batch.targets;
         // One statement: it is its own transaction, and is committed when it answers.
-        let answer = sqlx::query!(
+        let statement = sqlx::query!(
             r#"SELECT verdicts AS "verdicts!", last_seq
             FROM ingest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"#,
             &batch.ids as _,
@@ -76,13 +78,14 @@ impl Store {
             &targets.until as _,
             &targets.deletions as _,
             &batch.delegators as _,
-        )
-        .fetch_one(&self.writes)
-        .await
-        .map_err(|source| StoreError::Save {
+        );
+        let failed = |source| StoreError::Save {
             events: round.events.len(),
             source,
-        })?;
+        };
+        let mut connection = self.writes.acquire().await.map_err(failed)?;
+        let answer = timeout(self.patience.writes, statement.fetch_one(&mut *connection)).await;
+        let answer = in_time(connection, answer).map_err(failed)?;
         for (verdict, place) in answer.verdicts.iter().zip(&round.places) {
             outcomes[*place] = Some(match verdict {
                 0 => SaveOutcome::Stored,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{SinkExt, StreamExt};
@@ -98,7 +98,7 @@ impl Load {
         let mut stored = BTreeSet::new();
         let ids: Vec<&String> = written.accepted.iter().collect();
         for ids in ids.chunks(400) {
-            for event in client.req("stored", &[json!({"ids": ids})]).await {
+            for event in stored_ones(&mut client, &json!({"ids": ids})).await {
                 stored.insert(event["id"].as_str().expect("an id").to_owned());
             }
         }
@@ -121,6 +121,26 @@ impl Load {
             );
         }
         written
+    }
+}
+
+/// Asks again while the relay is at fault, as clients do.
+async fn stored_ones(client: &mut Client, filter: &Value) -> Vec<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        client.start("stored", std::slice::from_ref(filter)).await;
+        let mut events = Vec::new();
+        let end = loop {
+            let mut message = client.next().await;
+            if message[0] != "EVENT" {
+                break message;
+            }
+            events.push(message[2].take());
+        };
+        if end[0] == "EOSE" {
+            return events;
+        }
+        assert!(Instant::now() < deadline, "the relay is well again: {end}");
     }
 }
 

@@ -16,8 +16,8 @@ pub enum Wire {
     Good,
     /// They arrive, so much later.
     Slow(Duration),
-    /// They wait, and nobody is told: as when a cable is pulled.
-    Silent,
+    /// Those of connections that exist are lost and nobody is told, as when a firewall forgets them; new ones are fine.
+    Swallowed,
     /// Connections break, and new ones break at once.
     Cut,
 }
@@ -76,13 +76,16 @@ async fn accept(listener: TcpListener, server: String, wire: Arc<watch::Sender<W
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         if *wire.borrow() != Wire::Cut {
-            connections.spawn(forward(client, server.clone(), wire.subscribe()));
+            let mut wire = wire.subscribe();
+            // What was set before does not concern this one.
+            let was_swallowed = *wire.borrow_and_update() == Wire::Swallowed;
+            connections.spawn(forward(client, server.clone(), wire, was_swallowed));
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn forward(client: TcpStream, server: String, mut wire: watch::Receiver<Wire>) {
+async fn forward(client: TcpStream, server: String, wire: watch::Receiver<Wire>, is_new: bool) {
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
@@ -90,28 +93,35 @@ async fn forward(client: TcpStream, server: String, mut wire: watch::Receiver<Wi
         stream.set_nodelay(true).expect("a TCP option");
     }
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let there = pump(from_client, to_server, wire.clone());
-    let back = pump(from_server, to_client, wire.clone());
+    let mut cut = wire.clone();
+    let there = pump(from_client, to_server, wire.clone(), is_new);
+    let back = pump(from_server, to_client, wire, is_new);
     tokio::select! {
         () = there => {}
         () = back => {}
-        _cut = wire.wait_for(|wire| *wire == Wire::Cut) => {}
+        _cut = cut.wait_for(|wire| *wire == Wire::Cut) => {}
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut wire: watch::Receiver<Wire>) {
+/// `is_new`: made while older ones were swallowed, and so is not.
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, wire: watch::Receiver<Wire>, is_new: bool) {
     let mut buffer = vec![0; 64 * 1024];
+    let mut is_lost = false;
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        // What was on its way when the wire went silent arrives when it is good again.
-        if wire.wait_for(|wire| *wire != Wire::Silent).await.is_err() {
-            return;
-        }
         let now = *wire.borrow();
+        is_lost |= now == Wire::Swallowed && !is_new;
+        if is_lost {
+            continue;
+        }
         if let Wire::Slow(delay) = now {
             tokio::time::sleep(delay).await;
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
+    }
+    if is_lost {
+        // Not even that it has ended.
+        std::future::pending::<()>().await;
     }
 }

@@ -5,19 +5,22 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use protocol::{EventId, PublicKey};
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 use tracing::{debug, info};
 
 use super::{Followed, Window, entry::Entry, removals};
-use crate::StoreError;
+use crate::{StoreError, patience::in_time};
 
 /// Rows of one step.
 const STEP: i64 = 1_000;
+
+/// Everybody who asks waits for a look: the connection of one that takes longer is taken for dead.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Steps after which it is cheaper to load the window anew: tens of thousands of events came while nobody asked.
 const STEPS: usize = 32;
@@ -121,7 +124,7 @@ impl Window {
     /// Adds what came next; whether that is all.
     async fn read_news(&self, news: &mut News) -> Result<bool, StoreError> {
         // One look in each of two primary keys, mostly in vain.
-        let rows = sqlx::query(AssertSqlSafe(format!(
+        let look = sqlx::query(AssertSqlSafe(format!(
             "SELECT seq, id, kind, created_at, expires_at, tags, raw, NULL::bigint[], {} FROM \
              (SELECT * FROM events WHERE seq > $1 ORDER BY seq LIMIT $3) e \
              UNION ALL SELECT n, NULL, NULL, NULL, NULL, NULL, NULL, seqs, NULL FROM \
@@ -130,14 +133,13 @@ impl Window {
         )))
         .bind(news.seq)
         .bind(news.removal)
-        .bind(STEP)
-        .fetch_all(&self.reads)
-        .await;
-        rows.and_then(|rows| news.read(&rows))
-            .map_err(|source| StoreError::Query {
-                operation: "follow new events",
-                source,
-            })
+        .bind(STEP);
+        let failed = StoreError::during("follow new events");
+        let mut connection = self.reads.acquire().await.map_err(failed)?;
+        let rows = timeout(PATIENCE, look.fetch_all(&mut *connection)).await;
+        in_time(connection, rows)
+            .and_then(|rows| news.read(&rows))
+            .map_err(failed)
     }
 }
 
