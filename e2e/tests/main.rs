@@ -9,6 +9,7 @@ mod browser;
 mod clients;
 mod faults_network;
 mod faults_postgres;
+mod faults_processes;
 mod faults_redis;
 mod health;
 mod hostile;

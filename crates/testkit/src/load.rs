@@ -22,6 +22,8 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// A writer and a listener of its notes. Both come back when their connection ends.
 pub struct Load {
     progress: watch::Receiver<usize>,
+    /// Events that came to the listener.
+    hearing: watch::Receiver<usize>,
     /// For the writer.
     over: watch::Sender<bool>,
     /// For the listener: what was accepted last comes after its writer has ended.
@@ -56,16 +58,18 @@ impl Load {
     /// Starts both; the listener listens before the first note is written.
     pub async fn start(url: &str, author: &str) -> Self {
         let (over, is_over) = watch::channel(false);
+        let (heard, hearing) = watch::channel(0);
         let (silent, is_silent) = watch::channel(false);
         let (accepted, progress) = watch::channel(0);
         let pubkey = Keys::of(author).pubkey();
         let listener = listen(url, &pubkey).await.expect("the relay is there");
         Self {
             progress,
+            hearing,
             over,
             silent,
             writer: tokio::spawn(write(url.to_owned(), author.to_owned(), accepted, is_over)),
-            listener: tokio::spawn(hear(listener, url.to_owned(), pubkey.clone(), is_silent)),
+            listener: tokio::spawn(hear(listener, url.to_owned(), pubkey.clone(), heard, is_silent)),
             author: pubkey,
         }
     }
@@ -87,8 +91,12 @@ impl Load {
 
     /// The same where a relay has several addresses.
     pub async fn settle_at(mut self, url: &str) -> Written {
-        // It works, not only by chance.
+        // It works, not only by chance; and whoever has come back is not forgotten.
+        let heard = *self.hearing.borrow();
         self.goes_on(2 * WINDOW).await;
+        let hears = self.hearing.wait_for(|now| *now >= heard + WINDOW);
+        let in_time = tokio::time::timeout(PATIENCE, hears).await;
+        in_time.expect("the listener hears").expect("the listener lives");
         self.over.send_replace(true);
         let written = self.writer.await.expect("the writer ends well");
         self.silent.send_replace(true);
@@ -221,7 +229,13 @@ async fn listen(url: &str, author: &str) -> Option<Socket> {
     }
 }
 
-async fn hear(mut socket: Socket, url: String, author: String, mut over: watch::Receiver<bool>) -> Heard {
+async fn hear(
+    mut socket: Socket,
+    url: String,
+    author: String,
+    progress: watch::Sender<usize>,
+    mut over: watch::Receiver<bool>,
+) -> Heard {
     let mut heard = Heard::default();
     loop {
         let message = tokio::select! {
@@ -229,7 +243,10 @@ async fn hear(mut socket: Socket, url: String, author: String, mut over: watch::
             _over = over.wait_for(|over| *over) => break,
         };
         match message {
-            Some(message) if message[0] == "EVENT" => heard.note(&message),
+            Some(message) if message[0] == "EVENT" => {
+                heard.note(&message);
+                progress.send_modify(|events| *events += 1);
+            }
             Some(_) => {}
             None => {
                 heard.reconnects += 1;
