@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`.
-.PHONY: help run test bench fuzz fmt lint prepare clean-data
+.PHONY: help run test bench soak fuzz fmt lint prepare clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,6 +12,9 @@ test: ## run every test against a private Redis and Postgres
 
 bench: ## measure ingest, queries, fan-out and idle connections
 	@scripts/bench
+
+soak: ## inject faults again and again, for an hour
+	@scripts/services with test scripts/soak
 
 fuzz: ## throw random input at everything that strangers can reach, a minute each
 	@scripts/fuzz

@@ -12,13 +12,16 @@ CREATE TABLE event_delegators (
 CREATE INDEX event_delegators_by_author ON event_delegators (author, kind, created_at DESC, id_head, event);
 
 -- The verdicts of ingest(), where the delegator asked for the deletion of an event that was not here yet: 3.
-CREATE FUNCTION delegated_verdicts(p_verdicts int2[], p_ids bytea[], p_delegators int4[]) RETURNS int2[] LANGUAGE sql AS $$
+CREATE FUNCTION delegated_verdicts(
+    p_verdicts int2[], p_ids bytea[], p_kinds int4[], p_delegators int4[]
+) RETURNS int2[] LANGUAGE sql AS $$
     SELECT array_agg(CASE
-        WHEN i.verdict = 0 AND EXISTS (
+        WHEN i.verdict = 0 AND i.kind <> 5 AND EXISTS (
             SELECT FROM delete_events d
             WHERE d.target = i.id AND d.author = i.delegator AND d.until IS NULL) THEN 3
         ELSE i.verdict END::int2 ORDER BY i.ord)
-    FROM unnest(p_verdicts, p_ids, p_delegators) WITH ORDINALITY AS i (verdict, id, delegator, ord)
+    FROM unnest(p_verdicts, p_ids, p_kinds, p_delegators)
+        WITH ORDINALITY AS i (verdict, id, kind, delegator, ord)
 $$;
 
 -- Notes the delegators of what ingest() has stored.

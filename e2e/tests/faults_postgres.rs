@@ -1,7 +1,9 @@
 //! Postgres stops, breaks connections, holds locks, runs out of space: what was answered true is stored, and the relay is
 //! back by itself.
 
-use testkit::{Load, PrivatePostgres, Stack};
+use rand::{Rng, distr::Alphanumeric};
+use serde_json::json;
+use testkit::{Load, PrivatePostgres, Stack, StackBuilder, note};
 
 #[tokio::test]
 async fn postgres_is_stopped_at_once_and_comes_back() {
@@ -31,4 +33,64 @@ async fn its_connections_are_terminated_again_and_again() {
     let written = load.settle(&stack).await;
     assert_eq!(written.cut_off, 0, "no client noticed");
     assert!(written.refused.is_empty(), "{:?}", written.refused);
+}
+
+/// Answers that are owed do not hold a test up.
+fn impatient(postgres: &PrivatePostgres) -> StackBuilder {
+    Stack::builder()
+        .postgres(postgres.url())
+        .set("WEBSOCKET__EVENT_DEADLINE_S", 2)
+        .set("WEBSOCKET__REQ_DEADLINE_S", 2)
+        .set("POSTGRES__STATEMENT_TIMEOUT_MS", 1_000)
+}
+
+#[tokio::test]
+async fn a_lock_on_events_holds_up_and_loses_nothing() {
+    let postgres = PrivatePostgres::start().await;
+    let stack = impatient(&postgres).workers(2).start().await;
+    let mut client = stack.client().await;
+    let mut load = Load::start(&stack.url(), "alice").await;
+    load.goes_on(100).await;
+    let lock = postgres.hold("LOCK TABLE events IN ACCESS EXCLUSIVE MODE").await;
+    let ok = client.publish(&note("held up").by("carol").sign()).await;
+    assert!(!ok.accepted && ok.message.starts_with("error: "), "{ok:?}");
+    client.start("s", &[json!({"kinds": [1]})]).await;
+    let closed = client.expect("CLOSED").await;
+    assert!(closed[2].as_str().unwrap().starts_with("error: "), "{closed}");
+    drop(lock);
+    load.goes_on(100).await;
+    let written = load.settle(&stack).await;
+    assert_eq!(written.cut_off, 0, "no client noticed");
+}
+
+#[tokio::test]
+async fn its_disk_is_full() {
+    let postgres = PrivatePostgres::start().await;
+    let stack = impatient(&postgres).start().await;
+    let mut client = stack.client().await;
+    let mut load = Load::start(&stack.url(), "alice").await;
+    load.goes_on(50).await;
+    postgres.set_disk_full(true);
+    let mut accepted = Vec::new();
+    let refused = loop {
+        let text: String = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(20_000)
+            .map(char::from)
+            .collect();
+        let big = note(&text).by("carol").sign();
+        let ok = client.publish(&big).await;
+        if !ok.accepted {
+            break ok;
+        }
+        accepted.push(big["id"].clone());
+        assert!(accepted.len() < 300, "the disk is never full");
+    };
+    assert!(refused.message.starts_with("error: "), "{refused:?}");
+    postgres.set_disk_full(false);
+    load.goes_on(100).await;
+    let written = load.settle(&stack).await;
+    assert_eq!(written.cut_off, 0, "no client noticed");
+    let stored = client.req("s", &[json!({"ids": accepted})]).await;
+    assert_eq!(stored.len(), accepted.len());
 }

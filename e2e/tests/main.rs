@@ -7,6 +7,7 @@ mod admin_pages;
 mod bad_input;
 mod browser;
 mod clients;
+mod faults_clocks;
 mod faults_network;
 mod faults_postgres;
 mod faults_processes;

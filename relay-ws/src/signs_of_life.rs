@@ -8,7 +8,7 @@ use fred::{
     interfaces::{FredResult, HashesInterface},
 };
 use metrics::counter;
-use pubsub::Keys;
+use pubsub::{Keys, server_time_ms};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -23,8 +23,15 @@ pub async fn write(relay: Weak<Relay>, client: Client, keys: Keys, stop: Cancell
             _ = ticks.tick() => {}
         }
         let Some(relay) = relay.upgrade() else { return };
+        let now_ms = match server_time_ms(&client).await {
+            Ok(now_ms) => now_ms,
+            Err(error) => {
+                warn!(%error, "could not ask for the time");
+                continue;
+            }
+        };
         let pipeline = client.pipeline();
-        if let Err(error) = count(&relay, &pipeline, &keys).await {
+        if let Err(error) = count(&relay, &pipeline, &keys, now_ms).await {
             warn!(%error, "could not count traffic");
         }
         if let Err(error) = pipeline.all::<()>().await {
@@ -33,7 +40,7 @@ pub async fn write(relay: Weak<Relay>, client: Client, keys: Keys, stop: Cancell
     }
 }
 
-async fn count(relay: &Relay, redis: &Pipeline<Client>, keys: &Keys) -> FredResult<()> {
+async fn count(relay: &Relay, redis: &Pipeline<Client>, keys: &Keys, now_ms: u64) -> FredResult<()> {
     let (mut increments, mut all) = (Vec::new(), [0; 3]);
     relay.connections.for_each(|connection| {
         let since = connection.traffic.take();
@@ -57,9 +64,6 @@ async fn count(relay: &Relay, redis: &Pipeline<Client>, keys: &Keys) -> FredResu
         }
     }
     redis
-        .hset(
-            keys.processes(),
-            (relay.process.as_str(), runtime::clock::unix_millis()),
-        )
+        .hset(keys.processes(), (relay.process.as_str(), now_ms))
         .await
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use queue::{Depth, Queue};
-use runtime::{clock::unix_millis, figures::Kept};
+use runtime::figures::Kept;
 use store::WindowStats;
 
 /// What admin shows of the last hour.
@@ -153,10 +153,9 @@ pub fn sets(bytes: usize) {
     gauge!("worker_sets_bytes").set(bytes as f64);
 }
 
-/// A job that ran, however it ended. `enqueued_ms` is by the clock of Redis, which may differ a little from ours.
-pub fn job(queue: Queue, took: Duration, enqueued_ms: u64) {
+/// A job that ran, however it ended, so long `since` it was enqueued.
+pub fn job(queue: Queue, took: Duration, since: Duration) {
     histogram!("worker_job_seconds", "queue" => queue.name()).record(took);
-    let since = Duration::from_millis(unix_millis().saturating_sub(enqueued_ms));
     histogram!("worker_job_latency_seconds", "queue" => queue.name()).record(since.max(took));
 }
 

@@ -23,8 +23,8 @@ where
         enqueued_ms = delivery.enqueued_ms,
         connection = Empty,
     );
-    let (began, enqueued_ms) = (Instant::now(), delivery.enqueued_ms);
+    let (began, enqueued) = (Instant::now(), delivery.enqueued);
     let result = handler(delivery, cx).instrument(span).await;
-    metrics::job(J::QUEUE, began.elapsed(), enqueued_ms);
+    metrics::job(J::QUEUE, began.elapsed(), enqueued.elapsed());
     result
 }

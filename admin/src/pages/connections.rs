@@ -192,7 +192,7 @@ async fn list(
 ) -> Result<Html<String>, PageError> {
     let now = unix_millis();
     let connected = ConnectedClients::new(app.data.clone(), app.keys.clone())
-        .all(now)
+        .all()
         .await?;
     let all = connected.len();
     let mut processes: Vec<_> = connected.iter().map(|it| it.id.process()).collect();
@@ -256,7 +256,7 @@ async fn one(
     let id: ConnectionId = id.parse().map_err(|_| PageError::NotFound)?;
     let clients = ConnectedClients::new(app.data.clone(), app.keys.clone());
     let now = unix_millis();
-    let it = clients.one(id, now).await?.ok_or(PageError::NotFound)?;
+    let it = clients.one(id).await?.ok_or(PageError::NotFound)?;
     let subscriptions = clients.subscriptions(id).await?;
     let mut rows = [Row::new(it, now)];
     introduce(&app, &mut rows).await?;
@@ -281,7 +281,7 @@ async fn close(
     Posted(meant): Posted<Meant>,
 ) -> Result<Then, PageError> {
     let connected = ConnectedClients::new(app.data.clone(), app.keys.clone())
-        .all(unix_millis())
+        .all()
         .await?;
     let is_meant = |it: &&Connected| match meant.by.as_str() {
         "id" => it.id.as_str() == meant.value,

@@ -7,7 +7,7 @@ use fred::{
     interfaces::{FredResult, HashesInterface, KeysInterface, SetsInterface},
 };
 
-use crate::{ConnectionId, Keys, PubsubError, upkeep::SILENCE_MS};
+use crate::{ConnectionId, Keys, PubsubError, server_time_ms, upkeep::SILENCE_MS};
 
 /// Connections in one pipeline.
 const PAGE: usize = 1000;
@@ -48,14 +48,13 @@ impl ConnectedClients {
         Self { client, keys }
     }
 
-    /// Every connection of every relay-ws process that is alive at `now_ms` (unix milliseconds), in no order.
-    pub async fn all(&self, now_ms: u64) -> Result<Vec<Connected>, PubsubError> {
-        self.read_all(now_ms)
-            .await
-            .map_err(failed("read who is connected"))
+    /// Every connection of every relay-ws process that is alive, in no order.
+    pub async fn all(&self) -> Result<Vec<Connected>, PubsubError> {
+        self.read_all().await.map_err(failed("read who is connected"))
     }
 
-    async fn read_all(&self, now_ms: u64) -> FredResult<Vec<Connected>> {
+    async fn read_all(&self) -> FredResult<Vec<Connected>> {
+        let now_ms = server_time_ms(&self.client).await?;
         type Numbers = HashMap<String, u64>;
         type Texts = HashMap<String, String>;
         let (redis, keys) = (self.client.pipeline(), &self.keys);
@@ -116,13 +115,12 @@ impl ConnectedClients {
     }
 
     /// One connection; `None` when it is gone.
-    pub async fn one(&self, id: ConnectionId, now_ms: u64) -> Result<Option<Connected>, PubsubError> {
-        self.read_one(id, now_ms)
-            .await
-            .map_err(failed("read a connection"))
+    pub async fn one(&self, id: ConnectionId) -> Result<Option<Connected>, PubsubError> {
+        self.read_one(id).await.map_err(failed("read a connection"))
     }
 
-    async fn read_one(&self, id: ConnectionId, now_ms: u64) -> FredResult<Option<Connected>> {
+    async fn read_one(&self, id: ConnectionId) -> FredResult<Option<Connected>> {
+        let now_ms = server_time_ms(&self.client).await?;
         type Answer = (
             Option<u64>,
             bool,

@@ -17,6 +17,7 @@ mod live_settings;
 mod publisher;
 mod reply;
 mod rulings;
+mod server_time;
 mod subscriber;
 mod upkeep;
 
@@ -34,5 +35,6 @@ pub use live_settings::LiveSettings;
 pub use publisher::Publisher;
 pub use reply::{Reply, ReplyPage};
 pub use rulings::RulingsKeys;
+pub use server_time::server_time_ms;
 pub use subscriber::{Incoming, Subscriber};
 pub use upkeep::Upkeep;

@@ -9,7 +9,7 @@ use fred::{
 };
 use futures::TryStreamExt;
 
-use crate::{ConnectionId, Keys, PubsubError};
+use crate::{ConnectionId, Keys, PubsubError, server_time_ms};
 
 /// A process that has been silent for longer is dead: it gives a sign every second.
 pub(crate) const SILENCE_MS: u64 = 10_000;
@@ -30,18 +30,17 @@ impl Upkeep {
         Self { client, keys }
     }
 
-    /// Removes the connections of relay-ws processes that are not alive at `now_ms` (unix milliseconds), with everything
-    /// that belongs to them; answers how many.
-    pub async fn remove_dead_connections(&self, now_ms: u64) -> Result<usize, PubsubError> {
-        self.dead_connections(now_ms)
-            .await
-            .map_err(|source| PubsubError::Keys {
-                operation: "remove dead connections",
-                source,
-            })
+    /// Removes the connections of relay-ws processes that are not alive, with everything that belongs to them; answers
+    /// how many.
+    pub async fn remove_dead_connections(&self) -> Result<usize, PubsubError> {
+        self.dead_connections().await.map_err(|source| PubsubError::Keys {
+            operation: "remove dead connections",
+            source,
+        })
     }
 
-    async fn dead_connections(&self, now_ms: u64) -> FredResult<usize> {
+    async fn dead_connections(&self) -> FredResult<usize> {
+        let now_ms = server_time_ms(&self.client).await?;
         let mut listed = Vec::new();
         let mut pages = pin!(self.client.sscan(self.keys.connections(), "*", Some(PAGE)));
         while let Some(mut page) = pages.try_next().await? {

@@ -24,6 +24,7 @@ use crate::{
     acknowledge::Settler,
     consumer::{Consumer, Ready},
     held::Held,
+    server_clock::ServerClock,
     settle::Settled,
 };
 
@@ -75,6 +76,7 @@ impl<J: Job> StreamBackend<J> {
             stream,
             config: config.clone(),
             held,
+            clock: ServerClock::default(),
             jobs,
             ready: Arc::clone(&ready),
             settled: settled.clone(),

@@ -19,8 +19,9 @@ use tracing::{debug, warn};
 use crate::{
     Delivery, Job, StreamConfig,
     held::Held,
+    server_clock::ServerClock,
     settle::{Outcome, Settled},
-    stream::{Entry, Stream},
+    stream::{Entry, Stream, enqueued_ms},
 };
 
 /// Pause after Redis failed, so that an outage costs no CPU.
@@ -36,6 +37,7 @@ pub(crate) struct Consumer<J> {
     pub stream: Stream,
     pub config: StreamConfig,
     pub held: Held,
+    pub clock: ServerClock,
     /// Bounded by the room in [`Held`].
     pub jobs: mpsc::UnboundedSender<Task<Delivery<J>>>,
     pub ready: Ready<J>,
@@ -53,6 +55,7 @@ impl<J: Job> Consumer<J> {
 
     async fn take(&self) {
         if self.join_group().await {
+            self.set_clock().await;
             tokio::join!(self.read(), self.take_over(), self.end_blocking_read());
         }
         self.give_back().await;
@@ -67,6 +70,13 @@ impl<J: Job> Consumer<J> {
             }
         }
         true
+    }
+
+    /// Without it ages are those of the last answer.
+    async fn set_clock(&self) {
+        if let Err(error) = self.clock.set(&self.stream).await {
+            debug!(queue = %self.stream.queue, %error, "could not ask for the time");
+        }
     }
 
     fn hand_over(&self, entries: Vec<Entry>) {
@@ -85,11 +95,13 @@ impl<J: Job> Consumer<J> {
             Ok(job) => job,
             Err(error) => return self.bury(id, format!("not a job: {error}")),
         };
+        let enqueued_ms = enqueued_ms(&id);
         let delivery = Delivery {
             job,
             attempt,
             is_last: attempt >= self.config.max_attempts,
-            enqueued_ms: crate::stream::enqueued_ms(&id),
+            enqueued_ms,
+            enqueued: self.clock.instant(enqueued_ms),
         };
         let task = TaskBuilder::new(delivery)
             .task_id(TaskId::from_string(id))

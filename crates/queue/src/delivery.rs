@@ -1,5 +1,7 @@
 //! A job as a handler gets it, and what the handler says of it.
 
+use tokio::time::Instant;
+
 /// A job in the hands of a worker.
 #[derive(Debug, Clone)]
 pub struct Delivery<J> {
@@ -11,6 +13,8 @@ pub struct Delivery<J> {
     pub is_last: bool,
     /// When it was enqueued, unix milliseconds by the clock of Redis.
     pub enqueued_ms: u64,
+    /// The same by our own clock, whatever the difference.
+    pub enqueued: Instant,
 }
 
 impl<J> Delivery<J> {
@@ -21,6 +25,7 @@ impl<J> Delivery<J> {
             attempt: self.attempt,
             is_last: self.is_last,
             enqueued_ms: self.enqueued_ms,
+            enqueued: self.enqueued,
         }
     }
 }

@@ -86,6 +86,7 @@ pub mod jobs;
 mod producer;
 mod queue_name;
 mod schedule;
+mod server_clock;
 mod settle;
 mod stream;
 

@@ -166,6 +166,15 @@ impl Stream {
             .collect())
     }
 
+    /// What time it is where entries are dated, unix milliseconds.
+    pub(crate) async fn server_time_ms(&self) -> Result<u64, QueueError> {
+        let parts: Vec<u64> = self.command("TIME", Vec::new(), "ask for the time").await?;
+        let [seconds, microseconds] = parts[..] else {
+            return Ok(0);
+        };
+        Ok(seconds * 1000 + microseconds / 1000)
+    }
+
     /// Says that entries are still being worked on.
     pub(crate) async fn vouch(&self, consumer: &str, ids: &[String]) -> Result<(), QueueError> {
         for ids in ids.chunks(PAGE) {

@@ -423,3 +423,9 @@ async fn memory_and_sql_together_agree_with_the_filter() {
 async fn memory_and_sql_together_agree_with_the_filter_at_random() {
     compare(rand::rng().random(), Memory::Some).await;
 }
+
+/// A deletion request that was signed for another, which that other asked to delete before it came.
+#[tokio::test]
+async fn a_seed_that_once_found_a_fault() {
+    compare(6_258_444_280_230_078_657, Memory::Nothing).await;
+}

@@ -177,6 +177,14 @@ pub(crate) async fn run_at(url: &str, sql: &str) {
     run(&mut session, sql).await;
 }
 
+/// A session with an open transaction.
+pub(crate) async fn hold_at(url: &str, sql: &str) -> PgConnection {
+    let mut session = PgConnection::connect(url).await.expect("Postgres answers");
+    run(&mut session, "BEGIN").await;
+    run(&mut session, sql).await;
+    session
+}
+
 async fn run(connection: &mut PgConnection, sql: &str) {
     connection
         .execute(AssertSqlSafe(sql.to_owned()))

@@ -170,6 +170,8 @@ impl PrivatePostgres {
                 .expect("the folder is given away");
         }
         let mut initdb = as_postgres("initdb");
+        // Small WAL segments: what a full disk is put on for has to be larger.
+        initdb.arg("--wal-segsize=1");
         initdb.args([
             "-U",
             "switchyard",
@@ -210,6 +212,32 @@ impl PrivatePostgres {
         crate::database::run_at(&self.url(), sql).await;
     }
 
+    /// Runs SQL in a transaction that stays open: it ends when what is returned is dropped.
+    pub async fn hold(&self, sql: &str) -> impl Sized + use<> {
+        crate::database::hold_at(&self.url(), sql).await
+    }
+
+    /// From now on tables cannot grow beyond a megabyte, or can again. (A disk that is full, without the privileges it takes to make
+    /// one: Postgres gets an error from the same calls.)
+    pub fn set_disk_full(&self, is_full: bool) {
+        // The soft limit only, as the same user: that takes no privileges.
+        let limit = if is_full {
+            "--fsize=1100000:"
+        } else {
+            "--fsize=unlimited:"
+        };
+        let postmaster = self.0.child.id();
+        for pid in children(postmaster).into_iter().chain([postmaster]) {
+            let mut command = postgres_command("prlimit".into());
+            let set = command
+                .args(["--pid", &pid.to_string(), limit])
+                .status()
+                .expect("prlimit is there");
+            // A child may have ended meanwhile.
+            assert!(set.success() || pid != postmaster, "prlimit fails");
+        }
+    }
+
     /// Starts it again, on the same port.
     pub async fn start_again(&mut self) {
         self.0.child = launch_postgres(&self.0.folder, &self.0.address);
@@ -229,6 +257,15 @@ impl PrivatePostgres {
         }
         panic!("Postgres does not answer, see {}", self.0.folder.display());
     }
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let tasks = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    let children = tasks.expect("the server runs");
+    children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
 }
 
 fn launch_postgres(folder: &Path, address: &str) -> Child {
@@ -264,7 +301,11 @@ fn as_postgres(tool: &str) -> Command {
         .into_iter()
         .map(|bin| bin.join(tool))
         .rfind(|tool| tool.is_file());
-    let mut command = Command::new(debian.unwrap_or_else(|| tool.into()));
+    postgres_command(debian.unwrap_or_else(|| tool.into()))
+}
+
+fn postgres_command(program: PathBuf) -> Command {
+    let mut command = Command::new(program);
     if let Some(user) = postgres_user() {
         command
             .uid(user.uid.as_raw())

@@ -312,6 +312,18 @@ impl Process {
             .insert(format!("SWITCHYARD_{key}"), value.to_string());
     }
 
+    /// Starts it again with a clock that differs by so much: `+3600s`. What measures time that passes stays as it is.
+    pub async fn restart_with_clock(&mut self, offset: &str) {
+        for (key, value) in [
+            ("LD_PRELOAD", faketime().to_str().expect("a path of letters")),
+            ("FAKETIME", offset),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ] {
+            self.environment.insert(key.to_owned(), value.to_owned());
+        }
+        self.restart().await;
+    }
+
     /// The most memory that it has had so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
@@ -379,6 +391,16 @@ fn launch(binary: &PathBuf, environment: &BTreeMap<String, String>, log: &PathBu
     command
         .spawn()
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo build --bins`", binary.display()))
+}
+
+/// The library that gives a process another time.
+fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").expect("/usr/lib");
+    folders
+        .flatten()
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.is_file())
+        .expect("libfaketime is installed: scripts/services install test")
 }
 
 /// Beside the test's own executable, in the target folder's profile.

@@ -39,10 +39,9 @@ pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> 
     match delivery.job.task {
         Task::ExpiredEvents => expired_events(&cx).await,
         Task::DeadConnections => {
-            let now = runtime::clock::unix_millis();
             let removed = cx
                 .upkeep
-                .remove_dead_connections(now)
+                .remove_dead_connections()
                 .await
                 .map_err(JobError::retry)?;
             metrics::removed(Removed::DeadConnections, removed as u64);

@@ -1,5 +1,7 @@
 //! REQ: the stored events, in pages. Running twice sends the same again; relay-ws drops what it has sent.
 
+use std::time::Duration;
+
 use apalis::prelude::Data;
 use protocol::{Filter, Hint, Kind, Reason};
 use pubsub::{ConnectionId, PageHeader, PageWriter, Reply};
@@ -23,8 +25,8 @@ pub async fn new_subscription(
 ) -> Result<(), JobError> {
     let job = &delivery.job;
     let asking = connection(&job.connection)?;
-    let deadline_ms = u64::from(cx.config.websocket.req_deadline_s) * 1000;
-    if delivery.enqueued_ms + deadline_ms < runtime::clock::unix_millis() {
+    let deadline = Duration::from_secs(cx.config.websocket.req_deadline_s.into());
+    if delivery.enqueued.elapsed() > deadline {
         debug!("nobody waits for this REQ any more");
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! NEG-OPEN and NEG-MSG ([NIP-77](https://nips.nostr.com/77)): one message in, one out. Running twice answers twice; relay-ws
 //! drops the second.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::Data;
 use negentropy::{Bound, Error, Id, Item, Negentropy, NegentropyStorageBase};
@@ -28,8 +28,8 @@ pub async fn reconcile(delivery: Delivery<Reconcile>, cx: Data<Context>) -> Resu
         delivery: &delivery,
         cx: &cx,
     };
-    let deadline_ms = u64::from(cx.config.websocket.negentropy_deadline_s) * 1000;
-    if delivery.enqueued_ms + deadline_ms < runtime::clock::unix_millis() {
+    let deadline = Duration::from_secs(cx.config.websocket.negentropy_deadline_s.into());
+    if delivery.enqueued.elapsed() > deadline {
         debug!("nobody waits for this message any more");
         return Ok(());
     }

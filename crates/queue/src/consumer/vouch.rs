@@ -14,6 +14,7 @@ impl<J: Job> Consumer<J> {
                 () = self.stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
+            self.set_clock().await;
             let ids = self.held.ids();
             if !ids.is_empty()
                 && let Err(error) = self.stream.vouch(&self.config.consumer, &ids).await
