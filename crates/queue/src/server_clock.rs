@@ -26,27 +26,27 @@ impl ServerClock {
         let Some((asked_ms, asked)) = *self.0.lock() else {
             return now;
         };
-        let since_asked = u64::try_from(now.duration_since(asked).as_millis()).unwrap_or(u64::MAX);
-        let age = asked_ms.saturating_add(since_asked).saturating_sub(then_ms);
-        now.checked_sub(Duration::from_millis(age)).unwrap_or(now)
+        now.checked_sub(age(asked_ms, now.duration_since(asked), then_ms))
+            .unwrap_or(now)
     }
+}
+
+/// How old what is dated `then_ms` is, so long after Redis said that it was `asked_ms`.
+fn age(asked_ms: u64, since: Duration, then_ms: u64) -> Duration {
+    (Duration::from_millis(asked_ms) + since).saturating_sub(Duration::from_millis(then_ms))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn ages_are_by_the_clock_of_redis_and_time_that_passed_here() {
-        let clock = ServerClock::default();
-        assert_eq!(clock.instant(5).elapsed(), Duration::ZERO, "not asked yet");
-        // Wherever the clock of this machine stands.
-        *clock.0.lock() = Some((10_000, Instant::now()));
-        assert_eq!(clock.instant(7_000).elapsed(), Duration::from_secs(3));
-        tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(clock.instant(7_000).elapsed(), Duration::from_secs(5));
+    #[test]
+    fn ages_are_by_the_clock_of_redis_and_the_time_that_passed_here() {
+        let second = Duration::from_secs(1);
+        assert_eq!(age(10_000, Duration::ZERO, 7_000), 3 * second);
+        assert_eq!(age(10_000, 2 * second, 7_000), 5 * second);
         assert_eq!(
-            clock.instant(99_000).elapsed(),
+            age(10_000, second, 99_000),
             Duration::ZERO,
             "its clock was put back"
         );
