@@ -103,6 +103,7 @@ async fn a_broken_event_gets_ok_false_with_its_id() {
         ("created_at", json!(1e300)),
         ("tags", json!({})),
         ("tags", json!(["t"])),
+        ("tags", json!([["t"], []])),
         ("tags", json!([["t", 1]])),
         ("tags", json!([["t", null]])),
         ("tags", json!([["t", ["x"]]])),

@@ -37,6 +37,7 @@ mod nip86;
 mod nip98;
 mod pages;
 mod plugins;
+mod policies;
 mod restart;
 mod sdk;
 mod websocket;

@@ -6,6 +6,7 @@ use testkit::{Keys, Stack, event};
 #[tokio::test]
 async fn a_channel_with_its_metadata_messages_and_moderation() {
     let stack = Stack::start().await;
+    assert!(super::nip11::supported_nips(&stack).await.contains(&json!(28)));
     let (mut owner, mut guest) = (stack.client().await, stack.client().await);
     let channel = event(40).at(1).content(r#"{"name":"demo"}"#).sign();
     owner.accepted(&channel).await;

@@ -275,6 +275,42 @@ async fn what_cannot_be_served_gets_its_reason() {
 }
 
 #[tokio::test]
+async fn no_message_is_longer_than_those_that_clients_may_send() {
+    const MOST: usize = 16_384;
+    let stack = Stack::builder()
+        .set("LIMITS__MAX_MESSAGE_LENGTH", MOST)
+        .start()
+        .await;
+    let mut client = stack.client().await;
+    let all = notes(0..1200);
+    publish(&mut client, &all).await;
+    // A client that sets no limit of its own asks for more than one message can hold.
+    let mut side = Side::with(&[]);
+    let mut nothing = NegentropyStorageVector::new();
+    nothing.seal().unwrap();
+    side.negentropy = Negentropy::owned(nothing, 0).unwrap();
+    side.open(&mut client, &json!({})).await;
+    loop {
+        let answer = client.expect("NEG-MSG").await;
+        assert!(
+            answer.to_string().len() <= MOST,
+            "{} bytes",
+            answer.to_string().len()
+        );
+        side.rounds += 1;
+        let answer = bytes(answer[2].as_str().unwrap());
+        let next = side
+            .negentropy
+            .reconcile_with_ids(&answer, &mut side.have, &mut side.need)
+            .unwrap();
+        let Some(next) = next else { break };
+        client.send(json!(["NEG-MSG", "sync", hex(&next)])).await;
+    }
+    assert!(side.rounds > 4, "38 kB of ids take some messages");
+    assert_eq!(side.result(), (Ids::new(), ids(&all)));
+}
+
+#[tokio::test]
 async fn a_silent_client_is_told_that_it_took_too_long() {
     let stack = Stack::builder()
         .set("WEBSOCKET__NEGENTROPY_IDLE_TIMEOUT_S", 1)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{DeserializeSeed, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error, SeqAccess, Visitor},
     ser::SerializeSeq,
 };
 
@@ -194,11 +194,18 @@ impl<'de> Visitor<'de> for OneTag<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a tag: an array of strings")
+        f.write_str("a tag: an array of one or more strings")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(OneString(self.0))?.is_some() {}
+        // NIP-01: one or more strings. What reads events elsewhere refuses `[]`, too.
+        let mut strings = 0;
+        while list.next_element_seed(OneString(self.0))?.is_some() {
+            strings += 1;
+        }
+        if strings == 0 {
+            return Err(A::Error::invalid_length(0, &self));
+        }
         Ok(())
     }
 }
@@ -230,18 +237,20 @@ mod tests {
 
     #[test]
     fn every_string_keeps_its_place() {
-        let json = r#"[["e","abc","wss://r"],[],["-"],["T","x"],["tt","y"],["",""]]"#;
+        let json = r#"[["e","abc","wss://r"],["-"],["T","x"],["tt","y"],["",""]]"#;
         let tags: Tags = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&tags).unwrap(), json);
-        assert_eq!(tags.len(), 6);
+        assert_eq!(tags.len(), 5);
         assert_eq!(tags.indexed().collect::<Vec<_>>(), [(b'e', "abc"), (b'T', "x")]);
         assert_eq!(tags.first_value("tt"), Some("y"));
         assert_eq!(tags.first_value("-"), None);
     }
 
     #[test]
-    fn anything_but_strings_is_refused() {
+    fn a_tag_is_one_or_more_strings() {
         for json in [
+            "[[]]",
+            r#"[["e"],[]]"#,
             r#"[["e",1]]"#,
             r#"[["e",null]]"#,
             r#"["e"]"#,

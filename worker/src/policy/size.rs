@@ -47,8 +47,8 @@ mod tests {
             (note(&long).at(1), Some(Prefix::Invalid)),
             (event(2).content(&long).at(1), None),
             (note("").at(1).tag(["t"]), None),
-            (note("").at(1).tag([]).tag([]), Some(Prefix::Invalid)),
-            (event(2).tag([]).tag([]), None),
+            (note("").at(1).tag(["t"]).tag(["t"]), Some(Prefix::Invalid)),
+            (event(2).tag(["t"]).tag(["t"]), None),
         ] {
             assert_eq!(ask(check, &event, &limits, 1), expected, "{}", event.sign());
             assert_eq!(ask(check, &event, &policy(), 1), None);
