@@ -288,6 +288,58 @@ async fn an_operators_changes_are_published_too() {
 }
 
 #[tokio::test]
+async fn roles_are_published_with_their_members() {
+    let stack = with_members().start().await;
+    let mut reader = stack.client().await;
+    let filter = json!({"kinds": [5, 13_534, 33_534], "authors": [OWN]});
+    let bob = Keys::of("bob").pubkey();
+    let mut database = stack.database.connect().await;
+    let redis = testkit::TestRedis::connect().await;
+    let mut change = async |sql: String| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut database)
+            .await
+            .unwrap();
+        let job = r#"{"v":1,"task":"member_list"}"#;
+        redis
+            .order("XADD", &[&stack.key("queue:maintenance"), "*", "job", job])
+            .await;
+    };
+    reader.req("roles", &[filter]).await;
+    change(format!(
+        "INSERT INTO user_pubkeys (pubkey) VALUES (decode('{bob}', 'hex')); \
+         INSERT INTO roles VALUES ('28b7e50f', 'king', 'ruler of the relay', 37, 1); \
+         INSERT INTO role_members VALUES ('28b7e50f', decode('{bob}', 'hex'))"
+    ))
+    .await;
+    let next = async |reader: &mut Client, kind: u64| loop {
+        let event = reader.live("roles").await;
+        if event["kind"] == kind && (kind != 13_534 || !members(&event).is_empty()) {
+            return event;
+        }
+    };
+    let role = next(&mut reader, 33_534).await;
+    let tags = json!([
+        ["-"],
+        ["d", "28b7e50f"],
+        ["label", "king"],
+        ["description", "ruler of the relay"],
+        ["color", "37"],
+        ["order", "1"]
+    ]);
+    assert_eq!(role["tags"], tags);
+    let list = next(&mut reader, 13_534).await;
+    assert_eq!(list["tags"], json!([["-"], ["member", bob, "28b7e50f"]]));
+    change("DELETE FROM roles".to_owned()).await;
+    let deletion = next(&mut reader, 5).await;
+    assert_eq!(deletion["tags"][1], json!(["a", format!("33534:{OWN}:28b7e50f")]));
+    let list = next(&mut reader, 13_534).await;
+    assert_eq!(list["tags"], json!([["-"], ["member", bob]]));
+    let mut asking = stack.client().await;
+    assert!(asking.req("s", &[json!({"kinds": [33_534]})]).await.is_empty());
+}
+
+#[tokio::test]
 async fn without_members_it_is_neither_told_nor_done() {
     let stack = Stack::builder().set("RELAY__SECRET_KEY", SECRET).start().await;
     let mut bob = as_(&stack, "bob").await;

@@ -31,6 +31,8 @@ impl Kind {
     pub const MEMBER_ADDED: Self = Self(8000);
     /// A member was removed; signed by the relay.
     pub const MEMBER_REMOVED: Self = Self(8001);
+    /// A role that members of a relay may have, addressable; signed by it.
+    pub const ROLE: Self = Self(33534);
     /// The members of a relay, replaceable; signed by it.
     pub const MEMBERS: Self = Self(13534);
     /// A request to become a member, with an invitation code.

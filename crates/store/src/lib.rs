@@ -45,7 +45,7 @@ pub use accepted_after::Accepted;
 pub use count::{AuthorCount, Estimate};
 pub use error::StoreError;
 pub use filter_sql::Order;
-pub use membership::{Invite, Joined, ListTurn};
+pub use membership::{Invite, Joined, ListTurn, Member};
 pub use operators::{
     Account, AuditEntry, Credentials, NewAuditEntry, NewOperator, NewSession, Session, SessionOperator,
 };

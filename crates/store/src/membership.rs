@@ -22,6 +22,15 @@ pub enum Joined {
     UsedCode,
 }
 
+/// A member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its key.
+    pub pubkey: PublicKey,
+    /// Ids of its roles, in their order.
+    pub roles: Vec<String>,
+}
+
 /// An invitation in the making.
 #[derive(Debug, Clone, Copy)]
 pub struct Invite<'a> {
@@ -91,14 +100,23 @@ impl Store {
     }
 
     /// Members, the first of them first.
-    pub async fn members(&self, at_most: usize) -> Result<Vec<PublicKey>, StoreError> {
-        let rows = sqlx::query("SELECT pubkey FROM user_pubkeys ORDER BY created_at, pubkey LIMIT $1")
-            .bind(i64::try_from(at_most).unwrap_or(i64::MAX))
-            .fetch_all(&self.writes)
-            .await;
+    pub async fn members(&self, at_most: usize) -> Result<Vec<Member>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT u.pubkey, ARRAY(SELECT r.id FROM role_members m JOIN roles r ON r.id = m.role \
+             WHERE m.pubkey = u.pubkey ORDER BY r.position, r.id) \
+             FROM user_pubkeys u ORDER BY u.created_at, u.pubkey LIMIT $1",
+        )
+        .bind(i64::try_from(at_most).unwrap_or(i64::MAX))
+        .fetch_all(&self.writes)
+        .await;
         let members = rows.and_then(|rows| {
-            let key = |row: &sqlx::postgres::PgRow| row.try_get(0).map(PublicKey::from_bytes);
-            rows.iter().map(key).collect()
+            let member = |row: &sqlx::postgres::PgRow| {
+                Ok(Member {
+                    pubkey: PublicKey::from_bytes(row.try_get(0)?),
+                    roles: row.try_get(1)?,
+                })
+            };
+            rows.iter().map(member).collect()
         });
         members.map_err(failed("read members"))
     }

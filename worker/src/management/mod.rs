@@ -8,8 +8,9 @@ mod roles;
 
 use serde_json::{Value, json};
 use store::StoreError;
+use tracing::warn;
 
-use crate::context::Context;
+use crate::{context::Context, membership::publish_list};
 use params::Params;
 
 /// Why a call has no result.
@@ -75,6 +76,12 @@ pub async fn call(cx: &Context, operator: &str, method: &str, params: &[Value]) 
     let result = call.run(method).await?;
     if !is_question(method) {
         cx.rulings.changed().await;
+    }
+    // What is not told now a recurring job tells.
+    if method.ends_with("role")
+        && let Err(error) = publish_list(cx).await
+    {
+        warn!(%error, "the roles of members could not be published yet");
     }
     Ok(result)
 }

@@ -1,16 +1,19 @@
 //! The list of members (kind 13534), and who came (8000) and went (8001) since the last one.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use protocol::{Draft, Filter, Kind, PublicKey, SigningKey, VerifiedEvent};
-use store::{ListTurn, StoreError};
+use store::{ListTurn, Member, StoreError};
 
-use super::tag;
+use super::{roles, tag};
 use crate::{batcher::SaveFailed, context::Context};
 
 /// How long somebody else may take with the list, and how often it is looked whether it is done.
 const PATIENCE: u32 = 40;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Roles that are looked at.
+const MOST_ROLES: u32 = 10_000;
 
 /// Why the list is not out.
 #[derive(Debug, thiserror::Error)]
@@ -34,23 +37,16 @@ pub async fn publish_list(cx: &Context) -> Result<(), ListError> {
     let _first = membership.list.lock().await;
     // What others committed before we have the turn is in what we read then.
     let _turn = turn(cx).await?;
-    let own = Filter {
-        kinds: Some(vec![Kind::MEMBERS.0]),
-        authors: Some(vec![membership.key.public_key()]),
-        limit: Some(1),
-        ..Filter::default()
-    };
-    let found = cx.store.query(&[own], cx.clock.now()).await?;
-    let last = found
-        .events
-        .first()
-        .and_then(|event| String::from_utf8(event.json.to_vec()).ok())
-        .and_then(|json| VerifiedEvent::from_canonical(json).ok());
+    let now = cx.clock.now();
+    let lists = published(cx, &membership.key, Kind::MEMBERS, 1).await?;
+    let labels = published(cx, &membership.key, Kind::ROLE, MOST_ROLES).await?;
+    let roles = cx.store.roles().await?.into_iter().map(|(role, _)| role);
     let members = cx
         .store
         .members(cx.config.limits.max_event_tags.saturating_sub(1))
         .await?;
-    let events = changes(&membership.key, last.as_ref(), &members, cx.clock.now());
+    let mut events = roles::changes(&membership.key, &labels, &roles.collect::<Vec<_>>(), now);
+    events.extend(changes(&membership.key, lists.first(), &members, now));
     if events.is_empty() {
         return Ok(());
     }
@@ -61,6 +57,26 @@ pub async fn publish_list(cx: &Context) -> Result<(), ListError> {
     } else {
         Err(ListError::Unsaved)
     }
+}
+
+/// The relay's own events of a kind.
+async fn published(
+    cx: &Context,
+    key: &SigningKey,
+    kind: Kind,
+    at_most: u32,
+) -> Result<Vec<VerifiedEvent>, StoreError> {
+    let own = Filter {
+        kinds: Some(vec![kind.0]),
+        authors: Some(vec![key.public_key()]),
+        limit: Some(at_most),
+        ..Filter::default()
+    };
+    let found = cx.store.query(&[own], cx.clock.now()).await?.events.into_iter();
+    let texts = found.filter_map(|event| String::from_utf8(event.json.to_vec()).ok());
+    Ok(texts
+        .filter_map(|json| VerifiedEvent::from_canonical(json).ok())
+        .collect())
 }
 
 async fn turn(cx: &Context) -> Result<ListTurn, ListError> {
@@ -77,11 +93,14 @@ async fn turn(cx: &Context) -> Result<ListTurn, ListError> {
 fn changes(
     key: &SigningKey,
     last: Option<&VerifiedEvent>,
-    members: &[PublicKey],
+    members: &[Member],
     now: u64,
 ) -> Vec<VerifiedEvent> {
-    let listed: BTreeSet<PublicKey> = last.map(listed).unwrap_or_default();
-    let current: BTreeSet<PublicKey> = members.iter().copied().collect();
+    let listed = last.map(listed).unwrap_or_default();
+    let current: BTreeMap<PublicKey, Vec<String>> = members
+        .iter()
+        .map(|member| (member.pubkey, member.roles.clone()))
+        .collect();
     if last.is_some() && listed == current {
         return Vec::new();
     }
@@ -96,7 +115,11 @@ fn changes(
         })
     };
     let mut tags = vec![tag(["-"])];
-    tags.extend(members.iter().map(|member| tag(["member", &member.to_string()])));
+    tags.extend(members.iter().map(|member| {
+        let mut tag = tag(["member", &member.pubkey.to_string()]);
+        tag.extend(member.roles.iter().cloned());
+        tag
+    }));
     let list = key.sign(Draft {
         created_at,
         kind: Kind::MEMBERS.0,
@@ -104,25 +127,36 @@ fn changes(
         content: String::new(),
     });
     let added = current
-        .difference(&listed)
+        .keys()
+        .filter(|who| !listed.contains_key(who))
         .map(|who| one(Kind::MEMBER_ADDED, who));
     let removed = listed
-        .difference(&current)
+        .keys()
+        .filter(|who| !current.contains_key(who))
         .map(|who| one(Kind::MEMBER_REMOVED, who));
     added.chain(removed).chain([list]).collect()
 }
 
-fn listed(list: &VerifiedEvent) -> BTreeSet<PublicKey> {
+/// Members with their roles.
+fn listed(list: &VerifiedEvent) -> BTreeMap<PublicKey, Vec<String>> {
     let members = list.tags.iter().filter(|tag| tag.name() == Some("member"));
-    members.filter_map(|tag| tag.value()?.parse().ok()).collect()
+    members
+        .filter_map(|tag| {
+            let roles = tag.iter().skip(2).map(str::to_owned);
+            Some((tag.value()?.parse().ok()?, roles.collect()))
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn member(number: u8) -> PublicKey {
-        PublicKey::from_bytes([number; 32])
+    fn member(number: u8) -> Member {
+        Member {
+            pubkey: PublicKey::from_bytes([number; 32]),
+            roles: Vec::new(),
+        }
     }
 
     fn said(events: &[VerifiedEvent]) -> Vec<(u16, u64, usize)> {
@@ -146,6 +180,27 @@ mod tests {
         assert!(changes(&key, both.last(), &[member(1), member(2)], 99).is_empty());
         let one = changes(&key, both.last(), &[member(2)], 99);
         assert_eq!(said(&one), [(8001, 99, 1), (13_534, 99, 1)]);
-        assert_eq!(one[0].tags.first_value("p"), Some(member(1).to_string().as_str()));
+        assert_eq!(
+            one[0].tags.first_value("p"),
+            Some(member(1).pubkey.to_string().as_str())
+        );
+    }
+
+    #[test]
+    fn a_role_is_said_of_its_members_and_nobody_comes_or_goes() {
+        let key: SigningKey = "07".repeat(32).parse().unwrap();
+        let first = changes(&key, None, &[member(1)], 10);
+        let king = Member {
+            roles: vec!["king".to_owned(), "cook".to_owned()],
+            ..member(1)
+        };
+        let second = changes(&key, first.last(), std::slice::from_ref(&king), 10);
+        assert_eq!(said(&second), [(13_534, 11, 1)]);
+        let tags = serde_json::to_string(&second[0].tags).unwrap();
+        assert_eq!(
+            tags,
+            format!(r#"[["-"],["member","{}","king","cook"]]"#, king.pubkey)
+        );
+        assert!(changes(&key, second.last(), &[king], 99).is_empty());
     }
 }

@@ -4,6 +4,7 @@
 mod invitation;
 mod list;
 mod request;
+mod roles;
 
 use protocol::SigningKey;
 use tokio::sync::Mutex;
