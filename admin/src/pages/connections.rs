@@ -42,7 +42,7 @@ const COLUMNS: [Column; 7] = [
     ("address", "Address", false),
     ("level", "Level", false),
     ("start", "Connected", false),
-    ("subscriptions", "Subscriptions", true),
+    ("subscriptions", "Subs", true),
     ("requests", "Requests", true),
     ("in", "In", true),
     ("out", "Out", true),
@@ -191,18 +191,24 @@ async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, PageError> {
     let now = unix_millis();
-    let connected = ConnectedClients::new(app.data.clone(), app.keys.clone())
-        .all()
-        .await?;
+    let clients = ConnectedClients::new(app.data.clone(), app.keys.clone());
+    let connected = clients.all().await?;
     let all = connected.len();
     let mut processes: Vec<_> = connected.iter().map(|it| it.id.process()).collect();
     processes.sort_unstable();
     processes.dedup();
     let mut found = search(connected, &asked.q);
+    let by_subscriptions = asked.order().0 == "subscriptions";
+    if by_subscriptions {
+        clients.count_subscriptions(&mut found).await?;
+    }
     sort(&mut found, asked.order());
     let paging = Paging::new(asked.page.parse().unwrap_or(1), found.len(), PER_PAGE);
-    let shown = found.drain(paging.range());
-    let mut rows: Vec<Row> = shown.map(|it| Row::new(it, now)).collect();
+    let mut shown: Vec<Connected> = found.drain(paging.range()).collect();
+    if !by_subscriptions {
+        clients.count_subscriptions(&mut shown).await?;
+    }
+    let mut rows: Vec<Row> = shown.into_iter().map(|it| Row::new(it, now)).collect();
     introduce(&app, &mut rows).await?;
     render(&List {
         rows,

@@ -102,6 +102,7 @@ fn draw(values: &[Option<f64>], top: f64) -> (String, String) {
     let mut began: Option<usize> = None;
     for (x, value) in values.iter().enumerate() {
         let Some(value) = value else {
+            dot(&mut path, began, x);
             close(&mut area, &mut began, x);
             continue;
         };
@@ -115,8 +116,16 @@ fn draw(values: &[Option<f64>], top: f64) -> (String, String) {
         }
         let _ = write!(area, "L{x} {y:.1}");
     }
+    dot(&mut path, began, values.len());
     close(&mut area, &mut began, values.len());
     (path, area)
+}
+
+/// A single value would be a line without length, which nobody sees.
+fn dot(path: &mut String, began: Option<usize>, end: usize) {
+    if began.is_some_and(|began| began + 1 == end) {
+        path.push_str("h0");
+    }
 }
 
 fn close(area: &mut String, began: &mut Option<usize>, x: usize) {
@@ -150,7 +159,7 @@ mod tests {
     #[test]
     fn a_gap_is_a_gap() {
         let (path, area) = draw(&[Some(0.0), Some(10.0), None, Some(10.0)], 10.0);
-        assert_eq!(path, "M0 39.0L1 1.0M3 1.0");
+        assert_eq!(path, "M0 39.0L1 1.0M3 1.0h0");
         assert_eq!(area, "M0 40L0 39.0L1 1.0L1 40ZM3 40L3 1.0L3 40Z");
     }
 }

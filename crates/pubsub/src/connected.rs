@@ -10,7 +10,7 @@ use fred::{
 use crate::{ConnectionId, Keys, PubsubError, server_time_ms, upkeep::SILENCE_MS};
 
 /// Connections in one pipeline.
-const PAGE: usize = 1000;
+const PAGE: usize = 2000;
 
 /// One connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,8 @@ impl ConnectedClients {
         Self { client, keys }
     }
 
-    /// Every connection of every relay-ws process that is alive, in no order.
+    /// Every connection of every relay-ws process that is alive, in no order. Their subscriptions are not counted: that takes a look at
+    /// a key of each.
     pub async fn all(&self) -> Result<Vec<Connected>, PubsubError> {
         self.read_all().await.map_err(failed("read who is connected"))
     }
@@ -84,7 +85,7 @@ impl ConnectedClients {
             .map(|(process, _)| process.as_str())
             .collect();
         let number = |of: &Numbers, id: &str| of.get(id).copied().unwrap_or_default();
-        let mut connected: Vec<Connected> = ids
+        let connected = ids
             .iter()
             .filter_map(|text| {
                 let id: ConnectionId = text.parse().ok()?;
@@ -101,17 +102,26 @@ impl ConnectedClients {
                 })
             })
             .collect();
-        for page in connected.chunks_mut(PAGE) {
-            let redis = self.client.pipeline();
-            for connection in page.iter() {
-                let _: () = redis.scard(keys.client_reqs(connection.id)).await?;
-            }
-            let counts: Vec<u64> = redis.all().await?;
-            for (connection, count) in page.iter_mut().zip(counts) {
-                connection.subscriptions = count;
-            }
-        }
         Ok(connected)
+    }
+
+    /// Counts the subscriptions of these.
+    pub async fn count_subscriptions(&self, connected: &mut [Connected]) -> Result<(), PubsubError> {
+        let count = async {
+            for page in connected.chunks_mut(PAGE) {
+                let redis = self.client.pipeline();
+                for connection in page.iter() {
+                    let _: () = redis.scard(self.keys.client_reqs(connection.id)).await?;
+                }
+                let counts: Vec<u64> = redis.all().await?;
+                for (connection, count) in page.iter_mut().zip(counts) {
+                    connection.subscriptions = count;
+                }
+            }
+            Ok(())
+        };
+        let counted: FredResult<()> = count.await;
+        counted.map_err(failed("count subscriptions"))
     }
 
     /// One connection; `None` when it is gone.
