@@ -2,7 +2,7 @@
 --
 -- The caller has sorted out duplicates and versions within the batch: every id and every replace_key comes once; and it
 -- knows the authors' numbers. `verdicts` has one number an event: 0 stored, 1 duplicate, 2 a newer version is there,
--- 3 its author deleted it. `last_seq` is the highest seq given.
+-- 3 its author deleted it, 4 its author asked to vanish. `last_seq` is the highest seq given.
 CREATE FUNCTION ingest(
     p_ids bytea[], p_authors int4[], p_kinds int4[], p_created bigint[], p_heads bigint[], p_expires bigint[],
     p_keys bytea[], p_raws bytea[], p_tags bigint[], p_tag_ends int4[],
@@ -13,10 +13,18 @@ CREATE FUNCTION ingest(
 -- ones, they would be scans and hashes of whole tables (63 ms a batch instead of 17).
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+    -- Whether anybody ever asked to vanish: else nobody pays for it.
+    vanishing boolean;
 BEGIN
     -- Batches that touch the same replaceable events deadlock even when sorted. Under this lock each statement below sees
     -- what the batch before has committed, seq grows in the order of commits, and nothing is stored while it is deleted.
     PERFORM pg_advisory_xact_lock(5327001);
+
+    IF 62 = ANY (p_kinds) THEN
+        PERFORM note_vanished(p_ids, p_authors, p_kinds, p_created);
+    END IF;
+    vanishing := EXISTS (SELECT FROM vanished);
 
     IF cardinality(p_targets) > 0 THEN
         PERFORM delete_targets(p_targets, p_target_authors, p_target_until, p_deletions);
@@ -24,9 +32,15 @@ BEGIN
 
     SELECT array_agg(CASE
         WHEN EXISTS (SELECT FROM events e WHERE e.id = i.id) THEN 1
-        WHEN i.kind <> 5 AND EXISTS (
+        WHEN vanishing AND i.kind <> 62 AND is_vanished(i.author, i.kind, i.created_at, p_raws[i.ord],
+            p_tags[coalesce(p_tag_ends[i.ord - 1], 0) + 1 : p_tag_ends[i.ord]]) THEN 4
+        WHEN i.kind NOT IN (5, 62) AND EXISTS (
             SELECT FROM delete_events d
             WHERE d.target = i.id AND d.author = i.author AND d.until IS NULL) THEN 3
+        -- Gift wraps are their recipients' to delete (NIP-59).
+        WHEN i.kind = 1059 AND EXISTS (
+            SELECT FROM delete_events d
+            WHERE d.target = i.id AND d.until IS NULL AND is_recipient(d.author, p_raws[i.ord])) THEN 3
         WHEN i.replace_key IS NOT NULL AND EXISTS (
             SELECT FROM delete_events d
             WHERE d.target = i.replace_key AND d.author = i.author AND d.until >= i.created_at) THEN 3
@@ -70,7 +84,8 @@ BEGIN
     END IF;
 END $$;
 
--- Notes what is to be deleted, and removes what is here: only the author's own, and no deletion request.
+-- Notes what is to be deleted, and removes what is here: only the author's own or gift wraps to him, and no request to
+-- delete or to vanish.
 CREATE FUNCTION delete_targets(
     p_targets bytea[], p_authors int4[], p_until bigint[], p_deletions bytea[]
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -84,13 +99,13 @@ BEGIN
 
     PERFORM remove_events(ARRAY(
         SELECT e.seq FROM unnest(p_targets, p_authors, p_until) t (target, author, until)
-        JOIN events e ON e.id = t.target AND e.author = t.author
-        WHERE t.until IS NULL AND e.kind <> 5
+        JOIN events e ON e.id = t.target AND (e.author = t.author OR e.kind = 1059 AND is_recipient(t.author, e.raw))
+        WHERE t.until IS NULL AND e.kind NOT IN (5, 62)
         UNION
         SELECT e.seq FROM unnest(p_targets, p_authors, p_until) t (target, author, until)
         JOIN events e ON e.id = t.target
         JOIN event_delegators d ON d.event = e.seq AND d.author = t.author
-        WHERE t.until IS NULL AND e.kind <> 5
+        WHERE t.until IS NULL AND e.kind NOT IN (5, 62)
         UNION
         SELECT e.seq FROM unnest(p_targets, p_authors, p_until) t (target, author, until)
         JOIN events e ON e.replace_key = t.target AND e.author = t.author

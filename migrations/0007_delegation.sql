@@ -16,7 +16,7 @@ CREATE FUNCTION delegated_verdicts(
     p_verdicts int2[], p_ids bytea[], p_kinds int4[], p_delegators int4[]
 ) RETURNS int2[] LANGUAGE sql AS $$
     SELECT array_agg(CASE
-        WHEN i.verdict = 0 AND i.kind <> 5 AND EXISTS (
+        WHEN i.verdict = 0 AND i.kind NOT IN (5, 62) AND EXISTS (
             SELECT FROM delete_events d
             WHERE d.target = i.id AND d.author = i.delegator AND d.until IS NULL) THEN 3
         ELSE i.verdict END::int2 ORDER BY i.ord)

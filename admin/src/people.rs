@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fmt::Write};
 
-use protocol::{Event, Filter, Kind, PublicKey};
+use protocol::{Event, Filter, Kind, PublicKey, Reader};
 use runtime::clock::unix_millis;
 use serde::Deserialize;
 
@@ -87,7 +87,10 @@ pub async fn people(app: &App, pubkeys: &[PublicKey]) -> Result<HashMap<PublicKe
         kinds: Some(vec![Kind::METADATA.0]),
         ..Filter::default()
     };
-    let found = app.store.query(&[profiles], unix_millis() / 1000).await?;
+    let found = app
+        .store
+        .query(&[profiles], &Reader::OPERATOR, unix_millis() / 1000)
+        .await?;
     for stored in found.events {
         let Ok(event) = serde_json::from_slice::<Event>(&stored.json) else {
             continue;

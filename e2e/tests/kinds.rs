@@ -75,6 +75,8 @@ const KINDS: &[(&str, u16, Keeps)] = &[
 async fn every_kind_is_kept_as_its_number_says() {
     let stack = Stack::start().await;
     let mut client = stack.client().await;
+    // Direct messages are for their parties only.
+    client.authenticate("alice").await;
     for (what, kind, keeps) in KINDS {
         let version = |content: &str, at, d| event(*kind).content(content).at(at).tag(["d", d]).sign();
         let versions = [

@@ -18,7 +18,7 @@ fn id(event: &Value) -> String {
     event["id"].as_str().unwrap().to_owned()
 }
 
-fn ids(events: &[Value]) -> Ids {
+pub fn ids(events: &[Value]) -> Ids {
     events.iter().map(id).collect()
 }
 
@@ -39,7 +39,7 @@ async fn publish(client: &mut Client, events: &[Value]) {
 }
 
 /// The client's side.
-struct Side {
+pub struct Side {
     negentropy: Negentropy<'static, NegentropyStorageVector>,
     have: Vec<Id>,
     need: Vec<Id>,
@@ -57,7 +57,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 impl Side {
-    fn with(events: &[Value]) -> Self {
+    pub fn with(events: &[Value]) -> Self {
         let mut storage = NegentropyStorageVector::new();
         for event in events {
             let id = Id::from_slice(&bytes(&id(event))).unwrap();
@@ -98,7 +98,7 @@ impl Side {
     }
 
     /// All of it: what only we have, and what only the relay has.
-    async fn reconcile(mut self, client: &mut Client, filter: &Value) -> (Ids, Ids) {
+    pub async fn reconcile(mut self, client: &mut Client, filter: &Value) -> (Ids, Ids) {
         self.open(client, filter).await;
         while self.go_on(client).await {}
         client.send(json!(["NEG-CLOSE", "sync"])).await;

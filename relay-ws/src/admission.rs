@@ -9,6 +9,7 @@ use yawc::{HttpWebSocket, UpgradeFut};
 
 use crate::{
     connection::Connection,
+    fast_auth,
     line::Line,
     outbox::{Close, CloseReason, OutboxLimits},
     rate_limit::Action,
@@ -22,6 +23,8 @@ pub struct Visitor {
     pub address: IpAddr,
     /// The host that it asked for.
     pub host: Option<String>,
+    /// What proves a key, if it brings that along.
+    pub authorization: Option<String>,
 }
 
 /// Completes the handshake and runs the connection. Who is not let in is told why by a close code, which browsers can
@@ -31,7 +34,11 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
         Ok(socket) => socket,
         Err(error) => return debug!(%error, "a handshake was not completed"),
     };
-    let Visitor { address, host } = visitor;
+    let Visitor {
+        address,
+        host,
+        authorization,
+    } = visitor;
     let limits = OutboxLimits {
         messages: relay.config.websocket.outbox_messages,
         bytes: relay.config.websocket.outbox_bytes,
@@ -47,6 +54,9 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
         }
         None => {
             enter(&relay, &connection);
+            if let Err(close) = fast_auth::check_in(&relay, &connection, authorization).await {
+                connection.line.close(close);
+            }
             socket::run(&relay, &connection, socket).await;
             leave(&relay, &connection);
         }

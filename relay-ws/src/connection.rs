@@ -10,14 +10,15 @@ use std::{
 };
 
 use ahash::AHashMap;
-use parking_lot::{Mutex, RwLock};
-use protocol::{AuthLevel, PublicKey, SubscriptionId};
+use parking_lot::Mutex;
+use protocol::SubscriptionId;
 use pubsub::ConnectionId;
 use queue::jobs::Client;
 
 use crate::{
     line::Line,
     owed::{Debt, Owed, Owing},
+    proofs::Proofs,
     reconciliations::Reconciliations,
     subscriptions::{Hung, Subscription},
 };
@@ -41,9 +42,10 @@ pub struct Connection {
     pub invalid_messages: AtomicU32,
     /// Its open reconciliations (NIP-77).
     pub reconciliations: Reconciliations,
+    /// The keys that it has proven (NIP-42).
+    pub proofs: Proofs,
     subscriptions: Mutex<AHashMap<SubscriptionId, Registered>>,
     owed: Mutex<Owed>,
-    client: RwLock<Arc<Client>>,
     generations: AtomicU64,
 }
 
@@ -121,9 +123,9 @@ impl Connection {
             pulse: Pulse::new(),
             invalid_messages: AtomicU32::new(0),
             reconciliations: Reconciliations::default(),
+            proofs: Proofs::default(),
             subscriptions: Mutex::default(),
             owed: Mutex::default(),
-            client: RwLock::default(),
             generations: AtomicU64::new(0),
         }
     }
@@ -217,28 +219,6 @@ impl Connection {
 
     /// Who the client has proven to be.
     pub fn client(&self) -> Arc<Client> {
-        Arc::clone(&self.client.read())
-    }
-
-    /// What its keys are allowed has changed.
-    pub fn set_level(&self, level: AuthLevel) {
-        let mut client = self.client.write();
-        *client = Arc::new(Client {
-            pubkeys: client.pubkeys.clone(),
-            level,
-        });
-    }
-
-    /// A further key has been proven. The highest level of all keys counts.
-    pub fn authenticate(&self, pubkey: PublicKey, level: AuthLevel) {
-        let mut client = self.client.write();
-        let mut pubkeys = client.pubkeys.clone();
-        if !pubkeys.contains(&pubkey) {
-            pubkeys.push(pubkey);
-        }
-        *client = Arc::new(Client {
-            pubkeys,
-            level: level.max(client.level),
-        });
+        self.proofs.client()
     }
 }

@@ -1,10 +1,13 @@
 //! What comes back through pub/sub: answers of our workers, new events, and what plugins and operators have to say.
 
-use std::{sync::Weak, time::Instant};
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use metrics::counter;
-use protocol::{EventId, Kind, RelayMessage, SubscriptionId, VerifiedEvent};
+use protocol::{Event, EventId, Kind, PublicKey, Reader, RelayMessage, SubscriptionId, VerifiedEvent};
 use pubsub::{
     Address, Ballot, Channel, Command, FoundPage, Incoming, LivePage, Reply, ReplyPage, Subscriber,
 };
@@ -15,8 +18,9 @@ use crate::{
     gap::Gaps,
     outbox::Close,
     owed::Debt,
+    proofs::Proof,
     relay::Relay,
-    subscriptions::{LastFrame, TooManyWaiting},
+    subscriptions::{LastFrame, Subscription, TooManyWaiting},
 };
 
 /// Listens until the relay ends.
@@ -30,6 +34,7 @@ pub async fn listen(relay: Weak<Relay>, mut subscriber: Subscriber) {
                 counter!("relay_pubsub_gaps_total").increment(1);
                 warn!("messages may have been lost on pub/sub: making up for them");
                 relay.copier.forget_echoes();
+                relay.doubts.of_all.store(true, Ordering::Relaxed);
                 gaps.make_up(&relay);
             }
         }
@@ -37,7 +42,7 @@ pub async fn listen(relay: Weak<Relay>, mut subscriber: Subscriber) {
 }
 
 impl Relay {
-    fn hear(&self, name: &str, payload: Bytes, gaps: &mut Gaps) {
+    fn hear(self: &Arc<Self>, name: &str, payload: Bytes, gaps: &mut Gaps) {
         let Some(channel) = Channel::parse(name) else {
             return;
         };
@@ -50,6 +55,10 @@ impl Relay {
                 None => debug!("a page of new events that is none"),
             },
             (Address::Process(_), Command::Replies) => self.answer_all(&payload),
+            (Address::All, Command::Levels) => match serde_json::from_slice::<Vec<PublicKey>>(&payload) {
+                Ok(pubkeys) => self.levels_changed(&pubkeys),
+                Err(error) => debug!(%error, "changes of auth levels that are none"),
+            },
             (Address::Process(_), Command::Heard) => match serde_json::from_slice::<Ballot>(&payload) {
                 Ok(ballot) => self.answer_told(self.audiences.count(&ballot, Instant::now())),
                 Err(error) => debug!(%error, "a ballot that is none"),
@@ -86,13 +95,20 @@ impl Relay {
                     continue;
                 }
             };
-            if event.kind == Kind::DELETION {
-                self.forget_deleted(&event);
+            match event.kind {
+                Kind::DELETION => self.forget_deleted(&event),
+                Kind::VANISH => drop(self.disowning.insert(event.pubkey)),
+                _ => {}
             }
             let mut frame = LastFrame::default();
-            let may_delegate = self.config.policy.delegation;
+            let is_private = self.private.contains(event.kind);
+            // A private message is nobody's but its signer's and its recipients'.
+            let may_delegate = self.config.policy.delegation && !is_private;
             let delegator = may_delegate.then(|| event.delegator()).flatten();
-            let subscriptions = self.live.matching(&event, delegator);
+            let mut subscriptions = self.live.matching(&event, delegator);
+            if is_private {
+                subscriptions.retain(|subscription| self.may_see(subscription, &event));
+            }
             match &mut ballot {
                 None => {}
                 Some((_, ballot)) if !subscriptions.is_empty() => ballot.heard.push(id),
@@ -122,7 +138,18 @@ impl Relay {
         }
     }
 
+    /// Whether a client has proven to be a party of a private message.
+    fn may_see(&self, subscription: &Subscription, event: &Event) -> bool {
+        let connection = self.connections.get(subscription.line().id());
+        connection.is_some_and(|connection| {
+            Reader::new(self.private, &connection.client().pubkeys).may_see_event(event)
+        })
+    }
+
     fn forget_deleted(&self, deletion: &VerifiedEvent) {
+        if deletion.tags.indexed().any(|(letter, _)| letter == b'a') {
+            self.disowning.insert(deletion.pubkey);
+        }
         let ids = deletion.tags.indexed().filter(|(letter, _)| *letter == b'e');
         for id in ids.filter_map(|(_, id)| id.parse::<EventId>().ok()) {
             self.known.remove(&id);
@@ -130,7 +157,7 @@ impl Relay {
         }
     }
 
-    fn answer_all(&self, page: &Bytes) {
+    fn answer_all(self: &Arc<Self>, page: &Bytes) {
         for reply in ReplyPage::parse(page) {
             match reply {
                 Ok(Reply::Managed {
@@ -149,7 +176,7 @@ impl Relay {
         }
     }
 
-    fn answer(&self, connection: &Connection, reply: Reply) {
+    fn answer(self: &Arc<Self>, connection: &Arc<Connection>, reply: Reply) {
         match reply {
             Reply::Ok {
                 event,
@@ -161,6 +188,10 @@ impl Relay {
                     self.known.insert(event);
                 }
                 self.answer_event(connection, event, accepted, &message);
+                if !accepted {
+                    // The key of an AUTH could not be looked up.
+                    self.answer_auth(connection, event, false, &message);
+                }
             }
             Reply::PassedOn { event, receivers, .. } => {
                 let now = Instant::now();
@@ -188,11 +219,10 @@ impl Relay {
                     self.close_subscription(connection, subscription.as_str(), generation, &reason);
                 }
             }
-            Reply::Level {
-                event, pubkey, level, ..
-            } => {
-                connection.set_level(level);
-                self.presence.authenticated(connection.id, pubkey, level, event);
+            Reply::Level { pubkey, level, .. } => {
+                if let Some(proof) = connection.proofs.of(&pubkey) {
+                    self.level_found(connection, Proof { level, ..proof });
+                }
             }
             reconciled @ (Reply::NegMsg { .. } | Reply::NegErr { .. }) => {
                 answer_reconciliation(connection, reconciled);
@@ -202,9 +232,8 @@ impl Relay {
             Reply::Authorized {
                 event, pubkey, level, ..
             } => {
-                connection.authenticate(pubkey, level);
-                self.presence
-                    .authenticated(connection.id, pubkey, connection.client().level, event);
+                let proof = Proof { pubkey, event, level };
+                self.level_found(connection, proof);
                 self.answer_auth(connection, event, true, "");
             }
         }

@@ -21,7 +21,11 @@ pub const KEPT: Kept = Kept {
     shared: &[],
 };
 
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 13] = [
+    (
+        "relay_auth_events_used_twice_total",
+        "Auth events that were used to connect twice",
+    ),
     (
         "relay_received_messages_total",
         "Messages from clients, good and bad",

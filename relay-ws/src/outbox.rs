@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 /// Close codes that clients and operators know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// 3403: an operator blocked the address.
+    /// 3403: the client is not allowed here, or not any more; or an operator blocked the address.
     Restricted,
     /// 3408: nothing came for too long.
     Idle,

@@ -1,4 +1,6 @@
-//! Events that came by lately: what is known needs no second signature check, and goes to nobody twice.
+//! What came by lately: an event that is known needs no second signature check, and goes to nobody twice.
+
+use std::hash::Hash;
 
 use ahash::AHashSet;
 use parking_lot::Mutex;
@@ -7,19 +9,29 @@ use protocol::EventId;
 /// Ids that one half holds. Two halves of 50,000 are about ten seconds of the heaviest traffic and 8 MB.
 const HALF: usize = 50_000;
 
-/// Ids of the last 50,000 to 100,000 events.
-#[derive(Debug, Default)]
-pub struct RecentIds(Mutex<Halves>);
+/// The last 50,000 to 100,000 different ones.
+#[derive(Debug)]
+pub struct Recent<T>(Mutex<Halves<T>>);
 
-#[derive(Debug, Default)]
-struct Halves {
-    young: AHashSet<EventId>,
-    old: AHashSet<EventId>,
+/// Ids of events.
+pub type RecentIds = Recent<EventId>;
+
+#[derive(Debug)]
+struct Halves<T> {
+    young: AHashSet<T>,
+    old: AHashSet<T>,
 }
 
-impl RecentIds {
-    /// Adds an id; whether it was new.
-    pub fn insert(&self, id: EventId) -> bool {
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        let (young, old) = (AHashSet::default(), AHashSet::default());
+        Self(Mutex::new(Halves { young, old }))
+    }
+}
+
+impl<T: Eq + Hash> Recent<T> {
+    /// Adds one; whether it was new.
+    pub fn insert(&self, id: T) -> bool {
         let mut halves = self.0.lock();
         if halves.old.contains(&id) || !halves.young.insert(id) {
             return false;
@@ -30,14 +42,14 @@ impl RecentIds {
         true
     }
 
-    /// Whether the id came by lately.
-    pub fn contains(&self, id: &EventId) -> bool {
+    /// Whether it came by lately.
+    pub fn contains(&self, id: &T) -> bool {
         let halves = self.0.lock();
         halves.young.contains(id) || halves.old.contains(id)
     }
 
     /// The event has been deleted: who brings it again must not hear that we have it.
-    pub fn remove(&self, id: &EventId) {
+    pub fn remove(&self, id: &T) {
         let mut halves = self.0.lock();
         halves.young.remove(id);
         halves.old.remove(id);

@@ -102,6 +102,11 @@ impl Reconciliations {
         is_it
     }
 
+    /// Ends all: their names.
+    pub fn end_all(&self) -> Vec<SubscriptionId> {
+        std::mem::take(&mut *self.0.lock()).into_keys().collect()
+    }
+
     /// Takes out those whose client has been silent for so long.
     pub fn take_idle(&self, patience: Duration) -> Vec<SubscriptionId> {
         let mut all = self.0.lock();

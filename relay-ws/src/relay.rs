@@ -6,25 +6,26 @@ use std::{
 };
 
 use metrics::counter;
-use protocol::{EventId, Kind, KindClass, Prefix, PublicKey, Reason};
+use protocol::{EventId, Kind, KindClass, Prefix, PrivateKinds, PublicKey, Reason};
 use pubsub::{Ballot, ConnectionId, ProcessId, Publisher};
-use queue::jobs::{AuthorizationRequest, Version};
 use runtime::config::Config;
 use tokio::runtime::Handle;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
     audience::{Audiences, Heard, Told},
     connection::{Connection, Registered},
     connections::Connections,
     copies::Copier,
+    fast_auth::UsedProofs,
     intake::{Accepted, Intake},
+    levels::Doubts,
     management::WaitingCalls,
     outbox::{Close, CloseReason},
     owed::Debt,
     presence::Presence,
     rate_limit::RateLimits,
-    recent::RecentIds,
+    recent::{Recent, RecentIds},
     rulings::RulingsInForce,
     settings::Settings,
     subscriptions::LiveIndex,
@@ -37,6 +38,8 @@ pub struct Relay {
     pub process: ProcessId,
     /// Its configuration.
     pub config: Config,
+    /// What is for its parties only.
+    pub private: PrivateKinds,
     /// Its connections.
     pub connections: Connections,
     /// Its live subscriptions.
@@ -45,6 +48,12 @@ pub struct Relay {
     pub published: RecentIds,
     /// Events that a client was told lately that they are stored.
     pub known: RecentIds,
+    /// Authors who lately asked for the removal of more than single events: what is known of theirs may be gone.
+    pub disowning: Recent<PublicKey>,
+    /// Auth levels that may have changed.
+    pub doubts: Doubts,
+    /// The proofs by which clients were let in.
+    pub used_proofs: UsedProofs,
     /// The way to the workers.
     pub intake: Arc<Intake>,
     /// The way to the signature checks.
@@ -88,7 +97,7 @@ impl Relay {
             }
             (Ok(event), Purpose::Authenticate) => {
                 let (id, pubkey) = (event.id(), event.pubkey);
-                self.authorize(connection, id, pubkey);
+                self.look_up_level(connection, id, pubkey);
             }
             (Err((id, error)), purpose) => {
                 debug!(connection = %connection.id, event = %id, %error, "refused an event");
@@ -208,27 +217,6 @@ impl Relay {
                 .line
                 .close(Close::because(CloseReason::Abuse, "too many bad messages"));
         }
-    }
-
-    fn authorize(self: &Arc<Self>, connection: Arc<Connection>, event: EventId, pubkey: PublicKey) {
-        let relay = Arc::clone(self);
-        self.runtime.spawn(async move {
-            let job = AuthorizationRequest {
-                v: Version,
-                connection: connection.id.as_str().to_owned(),
-                event,
-                pubkey,
-            };
-            if let Err(error) = relay.intake.push(&job).await {
-                warn!(%error, "could not enqueue an AUTH");
-                relay.answer_auth(
-                    &connection,
-                    event,
-                    false,
-                    "error: could not look up the key, try again later",
-                );
-            }
-        });
     }
 }
 

@@ -1,11 +1,13 @@
 //! The relay information document ([NIP-11](https://nips.nostr.com/11)).
 
-use protocol::{PublicKey, Rulings};
-use runtime::config::Config;
+use axum::http::HeaderValue;
+use protocol::{AuthLevel, PublicKey, Rulings};
+use runtime::config::{Auth, Config, Fee, Fees};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// NIPs that are always served, and completely. Others come with their settings.
-const SUPPORTED_NIPS: [u16; 14] = [1, 5, 9, 11, 13, 28, 40, 42, 45, 67, 70, 77, 86, 98];
+const SUPPORTED_NIPS: [u16; 17] = [1, 5, 9, 11, 13, 28, 40, 42, 45, 59, 62, 65, 67, 70, 77, 86, 98];
 
 /// `GET /` with `Accept: application/nostr+json`. Empty fields are left out.
 #[derive(Debug, Serialize)]
@@ -24,11 +26,39 @@ struct RelayInfo<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     contact: &'a str,
     supported_nips: Vec<u16>,
-    software: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    software: &'a str,
     version: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     terms_of_service: &'a str,
     limitation: Limitation,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    payments_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fees: Option<Schedule<'a>>,
+}
+
+/// What the relay costs.
+#[derive(Debug, Serialize)]
+struct Schedule<'a> {
+    #[serde(skip_serializing_if = "<[Fee]>::is_empty")]
+    admission: &'a [Fee],
+    #[serde(skip_serializing_if = "<[Fee]>::is_empty")]
+    subscription: &'a [Fee],
+    #[serde(skip_serializing_if = "<[Fee]>::is_empty")]
+    publication: &'a [Fee],
+}
+
+impl<'a> Schedule<'a> {
+    fn of(fees: &'a Fees) -> Option<Self> {
+        let schedule = Self {
+            admission: &fees.admission,
+            subscription: &fees.subscription,
+            publication: &fees.publication,
+        };
+        let all = [schedule.admission, schedule.subscription, schedule.publication];
+        all.iter().any(|fees| !fees.is_empty()).then_some(schedule)
+    }
 }
 
 /// What a client must keep to.
@@ -53,6 +83,13 @@ struct Limitation {
 
 fn supported_nips(config: &Config) -> Vec<u16> {
     let mut nips = SUPPORTED_NIPS.to_vec();
+    // What is kept from strangers: as these NIPs want it, or not at all.
+    if config.privacy.direct_messages {
+        nips.push(4);
+    }
+    if config.privacy.gift_wraps {
+        nips.push(17);
+    }
     if config.policy.delegation {
         nips.push(26);
     }
@@ -64,6 +101,15 @@ fn supported_nips(config: &Config) -> Vec<u16> {
     }
     nips.sort_unstable();
     nips
+}
+
+/// Whether nothing at all is to be had without a subscription.
+fn is_paid(auth: &Auth) -> bool {
+    let all_commands = auth
+        .min_level_event
+        .min(auth.min_level_req)
+        .min(auth.min_level_count);
+    all_commands.max(auth.min_level_connection) >= u8::from(AuthLevel::Subscriber)
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -81,6 +127,7 @@ pub fn document(
         .min_level_event
         .min(auth.min_level_req)
         .min(auth.min_level_count)
+        .max(auth.min_level_connection)
         > 0;
     serde_json::to_string(&RelayInfo {
         name: rulings.name.as_deref().unwrap_or(&relay.name),
@@ -91,7 +138,7 @@ pub fn document(
         own_key,
         contact: &relay.contact,
         supported_nips: supported_nips(config),
-        software: env!("CARGO_PKG_NAME"),
+        software: &relay.software,
         version: env!("CARGO_PKG_VERSION"),
         terms_of_service: &relay.terms_of_service,
         limitation: Limitation {
@@ -103,7 +150,7 @@ pub fn document(
             max_content_length: limits.max_content_length,
             min_pow_difficulty: policy.min_pow_difficulty,
             auth_required: everything_asks_for_auth,
-            payment_required: false,
+            payment_required: is_paid(auth),
             restricted_writes: auth.min_level_event > 0
                 || policy.min_pow_difficulty > 0
                 || rulings.restrict_writes(),
@@ -111,5 +158,15 @@ pub fn document(
             created_at_upper_limit: policy.created_at_upper_limit,
             default_limit: limits.default_limit,
         },
+        payments_url: &relay.payments_url,
+        fees: Schedule::of(&relay.fees),
     })
+}
+
+/// Tells one document from another.
+pub fn etag(document: &str) -> HeaderValue {
+    let hash = Sha256::digest(document.as_bytes());
+    let text: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    // Hex digits in quotes.
+    HeaderValue::from_str(&format!("\"{text}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }

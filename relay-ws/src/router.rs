@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header},
     response::{Html, IntoResponse},
     routing::get,
 };
@@ -42,6 +42,9 @@ pub(crate) const CORS: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
+/// A browser gets a page where a client gets the document.
+const VARY: [(HeaderName, HeaderValue); 1] = [(header::VARY, HeaderValue::from_static("accept"))];
+
 /// The one endpoint.
 pub fn router(relay: Arc<Relay>) -> Result<Router, InvalidSecretKey> {
     let own_key = relay.config.relay.secret_key.as_option();
@@ -64,6 +67,7 @@ pub fn router(relay: Arc<Relay>) -> Result<Router, InvalidSecretKey> {
 async fn open(
     State(door): State<Door>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
     headers: HeaderMap,
     upgrade: Result<IncomingUpgrade, StatusCode>,
 ) -> Response<Body> {
@@ -80,9 +84,17 @@ async fn open(
             .get(header::HOST)
             .and_then(|host| host.to_str().ok())
             .map(str::to_owned),
+        authorization: authorization(&uri),
     };
     tokio::spawn(admit(door.relay, visitor, socket));
     response.map(Body::new)
+}
+
+/// `?authorization=…`, decoded.
+fn authorization(uri: &Uri) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
+    let (_, value) = pairs.find(|(name, _)| name == "authorization")?;
+    Some(value.into_owned())
 }
 
 async fn manage(State(door): State<Door>, headers: HeaderMap, body: Body) -> Response<Body> {
@@ -95,6 +107,29 @@ async fn manage(State(door): State<Door>, headers: HeaderMap, body: Body) -> Res
     (CORS, management::call(&door.relay, &headers, body).await).into_response()
 }
 
+/// The document, unless the client has it already.
+fn inform(info: String, headers: &HeaderMap) -> Response<Body> {
+    let etag = relay_info::etag(&info);
+    let known = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut known = known
+        .filter_map(|tags| tags.to_str().ok())
+        .flat_map(|tags| tags.split(','));
+    let is_known = |tag: &str| {
+        let tag = tag.trim();
+        tag == "*" || etag == tag.strip_prefix("W/").unwrap_or(tag)
+    };
+    let is_known = known.any(is_known);
+    let about = [
+        (header::ETAG, etag),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, CORS, VARY, about).into_response();
+    }
+    let content_type = [(header::CONTENT_TYPE, "application/nostr+json")];
+    (CORS, VARY, about, content_type, info).into_response()
+}
+
 impl Door {
     fn read(&self, headers: &HeaderMap) -> Response<Body> {
         let (config, rulings) = (&self.relay.config, self.relay.rulings.current());
@@ -103,9 +138,8 @@ impl Door {
             .and_then(|accept| accept.to_str().ok())
             .unwrap_or_default();
         if accepts.contains("application/nostr+json") {
-            let content_type = [(header::CONTENT_TYPE, "application/nostr+json")];
             return match relay_info::document(config, self.own_key, &rulings) {
-                Ok(info) => (CORS, content_type, info).into_response(),
+                Ok(info) => inform(info, headers),
                 Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             };
         }
@@ -118,7 +152,7 @@ impl Door {
             .description
             .as_deref()
             .unwrap_or(&config.relay.description);
-        (CORS, policy, Html(page(name, description))).into_response()
+        (CORS, VARY, policy, Html(page(name, description))).into_response()
     }
 }
 

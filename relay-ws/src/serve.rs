@@ -1,10 +1,13 @@
 //! Puts the process together, runs it, and takes it down in order.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use fred::{clients::Client, interfaces::HashesInterface};
 use metrics_exporter_prometheus::PrometheusHandle;
-use protocol::{InvalidSecretKey, SearchRules, search::InvalidSearchRules};
+use protocol::{InvalidSecretKey, PrivateKinds, SearchRules, search::InvalidSearchRules};
 use pubsub::{Copies, Keys, Listeners, ProcessId, Publisher, PubsubError, RulingsKeys, Subscriber};
 use queue::Producer;
 use runtime::{
@@ -23,15 +26,17 @@ use crate::{
     connections::Connections,
     copies::Copier,
     enqueue::enqueue_events,
+    fast_auth::UsedProofs,
     hear,
     intake::Intake,
+    levels::Doubts,
     listener,
     management::WaitingCalls,
     metrics,
     outbox::{Close, CloseReason},
     presence::Presence,
     rate_limit::RateLimits,
-    recent::RecentIds,
+    recent::{Recent, RecentIds},
     relay::Relay,
     router,
     rulings::{self, RulingsInForce},
@@ -39,7 +44,7 @@ use crate::{
     signs_of_life,
     subscriptions::LiveIndex,
     upkeep,
-    verifier::Verifier,
+    verifier::{Submissions, Verifier},
 };
 
 /// Why the process cannot work.
@@ -177,10 +182,14 @@ async fn start(
     let threads = config.websocket.verify_threads;
     let relay = Arc::new(Relay {
         process,
+        private: PrivateKinds::new(config.privacy.direct_messages, config.privacy.gift_wraps),
         connections: Connections::default(),
         live: LiveIndex::new(search),
         published: RecentIds::default(),
         known: RecentIds::default(),
+        disowning: Recent::default(),
+        used_proofs: UsedProofs::new(data.clone(), keys.clone()),
+        doubts: Doubts::default(),
         intake: Arc::new(intake),
         verifier,
         settings,
@@ -196,14 +205,7 @@ async fn start(
     });
 
     let weak = Arc::downgrade(&relay);
-    submissions.check_on_threads(threads, {
-        let relay = weak.clone();
-        move |checked| {
-            if let Some(relay) = relay.upgrade() {
-                relay.checked(checked);
-            }
-        }
-    })?;
+    check_signatures(submissions, threads, weak.clone())?;
     tokio::spawn(copies.publish(Arc::downgrade(&relay.copier), relay.publisher.clone()));
     tokio::spawn(enqueue_events(accepted, weak.clone()));
     tokio::spawn(hear::listen(weak, subscriber));
@@ -218,6 +220,14 @@ async fn start(
             process,
         },
     ))
+}
+
+fn check_signatures(submissions: Submissions, threads: usize, relay: Weak<Relay>) -> std::io::Result<()> {
+    submissions.check_on_threads(threads, move |checked| {
+        if let Some(relay) = relay.upgrade() {
+            relay.checked(checked);
+        }
+    })
 }
 
 /// Starts what looks at Redis and at the clock again and again.

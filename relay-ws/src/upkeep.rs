@@ -30,6 +30,7 @@ pub async fn run(relay: Weak<Relay>, stop: CancellationToken) {
         let window = u64::from(relay.config.rate_limits.window_s);
         let new_window = second.is_multiple_of(window);
         let now = Instant::now();
+        relay.settle_doubts();
         relay.answer_told(relay.audiences.overdue(now));
         let mut subscriptions = 0;
         relay.connections.for_each(|connection| {

@@ -175,7 +175,13 @@ impl Committer {
                 }
                 // The first run may have died between commit and publish. Who has it already drops it.
                 Ok(SaveOutcome::Duplicate) if again => new.push(event),
-                Ok(SaveOutcome::Duplicate | SaveOutcome::Superseded | SaveOutcome::Deleted) | Err(_) => {}
+                Ok(
+                    SaveOutcome::Duplicate
+                    | SaveOutcome::Superseded
+                    | SaveOutcome::Deleted
+                    | SaveOutcome::Vanished,
+                )
+                | Err(_) => {}
             }
         }
         let announced = self.announcer.announce(&new, outcomes.last_seq).await;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use protocol::EventId;
+use protocol::{EventId, PrivateKinds, Reader, RelayUrl};
 use pubsub::{ConnectionId, ProcessId, Publisher, Reply, ReplyPage, Upkeep};
-use queue::{JobError, Producer};
+use queue::{JobError, Producer, jobs::Client};
 use runtime::{clock::Clock, config::Config, redis::RedisClient};
 use store::Store;
 use tracing::{Span, warn};
@@ -22,6 +22,8 @@ pub struct Context(Arc<Inner>);
 pub struct Inner {
     /// The configuration.
     pub config: Config,
+    /// What this relay is known by, as far as it is configured.
+    pub urls: Vec<RelayUrl>,
     /// Postgres.
     pub store: Store,
     /// The sets of reconciliations.
@@ -60,6 +62,13 @@ impl Context {
     /// Of its parts.
     pub fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    /// A client, as one who asks for events.
+    pub fn reader<'c>(&self, client: &'c Client) -> Reader<'c> {
+        let privacy = &self.config.privacy;
+        let private = PrivateKinds::new(privacy.direct_messages, privacy.gift_wraps);
+        Reader::new(private, &client.pubkeys)
     }
 
     /// Sends answers to the connections of one relay-ws process. When this fails, the job has to run again.

@@ -1,6 +1,6 @@
 //! Events from elsewhere, which no relay-ws has looked at: checked as if a client had sent them.
 
-use protocol::{Event, InvalidEvent, KindClass, Reason, Rulings, VerifiedEvent};
+use protocol::{Event, InvalidEvent, KindClass, Reason, RelayUrl, Rulings, VerifiedEvent};
 use runtime::config::Config;
 
 use crate::policy::{self, Case};
@@ -30,6 +30,8 @@ pub enum Unwelcome {
 pub struct Rules<'a> {
     /// The policy of this relay; `None`: every valid event is welcome.
     pub policy: Option<(&'a Config, &'a Rulings)>,
+    /// What this relay is known by, as far as it is configured.
+    pub urls: &'a [RelayUrl],
     /// Unix seconds.
     pub now: u64,
 }
@@ -38,16 +40,21 @@ impl Rules<'_> {
     /// Reads an event and asks the rules: cheap, as its signature is not looked at.
     pub fn read(&self, json: &[u8]) -> Result<Event, Unwelcome> {
         let event: Event = serde_json::from_slice(json).map_err(Unwelcome::Unreadable)?;
-        if let Some((config, rulings)) = self.policy {
-            let case = Case {
-                event: &event,
-                bytes: json.trim_ascii().len(),
-                client: None,
-                rulings,
-                now: self.now,
-            };
-            policy::check(&case, config).map_err(Unwelcome::Refused)?;
+        match self.policy {
+            Some((config, rulings)) => {
+                let case = Case {
+                    event: &event,
+                    bytes: json.trim_ascii().len(),
+                    client: None,
+                    rulings,
+                    now: self.now,
+                    urls: self.urls,
+                };
+                policy::check(&case, config)
+            }
+            None => policy::is_for_us(&event, None, self.urls),
         }
+        .map_err(Unwelcome::Refused)?;
         if event.kind.class() == KindClass::Ephemeral {
             return Err(Unwelcome::Ephemeral);
         }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use parking_lot::Mutex;
-use protocol::VerifiedEvent;
+use protocol::{Event, VerifiedEvent};
 use pubsub::LatestEvents;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,8 @@ pub struct Latest(Arc<Inner>);
 struct Inner {
     /// Oldest first; never more than the list holds.
     waiting: Mutex<VecDeque<String>>,
+    /// Requests to vanish, whose authors' events have to leave the list.
+    vanished: Mutex<Vec<Event>>,
     came: Notify,
 }
 
@@ -34,6 +36,12 @@ impl Latest {
                 let events = inner.waiting.lock().drain(..).collect();
                 if let Err(error) = list.add(events).await {
                     warn!(%error, "the latest events could not be listed");
+                }
+                let vanished = std::mem::take(&mut *inner.vanished.lock());
+                for request in vanished {
+                    if let Err(error) = list.remove(|json| vanishes(json, &request)).await {
+                        warn!(%error, "what vanished may still be among the latest events");
+                    }
                 }
             }
         });
@@ -53,6 +61,17 @@ impl Latest {
         drop(waiting);
         self.0.came.notify_one();
     }
+
+    /// Takes out what vanishes by a request (NIP-62).
+    pub fn forget(&self, request: Event) {
+        self.0.waiting.lock().retain(|json| !vanishes(json, &request));
+        self.0.vanished.lock().push(request);
+        self.0.came.notify_one();
+    }
+}
+
+fn vanishes(json: &str, request: &Event) -> bool {
+    serde_json::from_str::<Event>(json).is_ok_and(|event| event.vanishes_by(request))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod examine;
 mod jobs;
 mod jsonl;
 mod latest;
+mod levels;
 mod management;
 mod membership;
 mod metrics;
@@ -23,6 +24,7 @@ mod rulings;
 mod run;
 mod schedule;
 mod sets;
+mod vanish;
 mod write_policy;
 
 pub use jsonl::{ExportError, ExportOptions, ImportError, ImportOptions};

@@ -20,7 +20,11 @@ pub const KEPT: Kept = Kept {
     shared: &["queue_waiting", "queue_running", "queue_dead", "queue_oldest_ms"],
 };
 
-const COUNTERS: [(&str, &str); 7] = [
+const COUNTERS: [(&str, &str); 8] = [
+    (
+        "worker_vanished_events_total",
+        "Events removed because somebody asked to vanish",
+    ),
     ("worker_expired_events_total", "Events removed by NIP-40"),
     (
         "worker_banned_events_total",
@@ -174,6 +178,7 @@ pub fn write_policy_failed() {
 pub fn removed(what: Removed, count: u64) {
     let name = match what {
         Removed::ExpiredEvents => "worker_expired_events_total",
+        Removed::VanishedEvents => "worker_vanished_events_total",
         Removed::BannedEvents => "worker_banned_events_total",
         Removed::DeadConnections => "worker_dead_connections_total",
         Removed::EndlessCounters => "worker_endless_counters_total",
@@ -188,6 +193,7 @@ pub enum Removed {
     /// Events.
     ExpiredEvents,
     /// Events.
+    VanishedEvents,
     BannedEvents,
     /// Connections.
     DeadConnections,

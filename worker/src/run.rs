@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::MonitorError;
 use metrics_exporter_prometheus::PrometheusHandle;
-use protocol::{InvalidSecretKey, SearchRules, SigningKey, search::InvalidSearchRules};
+use protocol::{InvalidSecretKey, RelayUrl, SearchRules, SigningKey, search::InvalidSearchRules};
 use pubsub::{Copies, Keys, LatestEvents, Listeners, ProcessId, Publisher, RulingsKeys, Upkeep};
 use queue::{Producer, Queue};
 use runtime::{
@@ -25,6 +25,7 @@ use crate::{
     context::{Context, Inner},
     jsonl::{self, ExportError, ExportOptions, ImportError, ImportOptions},
     latest::Latest,
+    levels,
     membership::{self, Membership},
     metrics, registry,
     rulings::RulingsInForce,
@@ -112,6 +113,8 @@ pub async fn run(config: Config, prometheus: PrometheusHandle, shutdown: Shutdow
     pages.await.map_err(RunError::Health)?;
     schedule::start(&cx.producer, &shutdown.soft);
     tokio::spawn(measure(cx.clone(), shutdown.hard.clone()));
+    let (store, publisher) = (cx.store.clone(), cx.publisher.clone());
+    tokio::spawn(levels::pass_on(store, publisher, shutdown.soft.clone()));
 
     let figures = Figures {
         client: cx.data.clone(),
@@ -193,6 +196,7 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
         data,
         producer: Producer::new(jobs, keys.namespace()),
         clock: Clock::System,
+        urls: RelayUrl::parse_all(&config.relay.urls),
         config,
     }))
 }

@@ -9,11 +9,13 @@ use queue::{
 use tokio_util::sync::CancellationToken;
 
 /// Name, interval in seconds, task.
-const TABLE: [(&str, u64, Task); 7] = [
+const TABLE: [(&str, u64, Task); 9] = [
     ("expired_events", 10, Task::ExpiredEvents),
+    ("vanished_events", 10, Task::VanishedEvents),
     ("dead_connections", 5, Task::DeadConnections),
     ("rate_limit_keys", 600, Task::RateLimitKeys),
     ("dead_consumers", 60, Task::DeadConsumers),
+    ("lapsed_subscriptions", 5, Task::LapsedSubscriptions),
     ("member_list", 60, Task::MemberList),
     ("searchable_events", 1, Task::SearchableEvents),
     ("banned_events", 10, Task::BannedEvents),

@@ -8,10 +8,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use protocol::Filter;
+use protocol::{Filter, Reader};
 use store::{Followed, RecordSet, Store, StoreError};
 
-/// Sets by their filters. Clients with the same filter share one.
+/// Sets by their filters. Clients with the same filter share one, if they may see the same of it.
 pub struct Sets {
     store: Store,
     limits: SetLimits,
@@ -49,23 +49,23 @@ impl Sets {
         }
     }
 
-    /// The set of a filter; `None` when it is too big. For the first message of a session it is that of now; later ones go on
+    /// The set of a filter as a reader may know it; `None` when it is too big. For the first message of a session it is that of now; later ones go on
     /// with any that is at hand: a newer one does no harm, what has come meanwhile is a difference like any other.
     pub async fn of(
         &self,
         filter: &Filter,
+        reader: &Reader<'_>,
         opens: bool,
         now: u64,
     ) -> Result<Option<Arc<RecordSet>>, StoreError> {
-        // A filter always has a JSON form.
-        let key = serde_json::to_string(filter).unwrap_or_default();
+        let key = key(filter, reader);
         if !opens && let Some(set) = self.kept(&key) {
             return Ok(Some(set));
         }
         let _turn = self.turn.lock().await;
         // Somebody may have read it meanwhile.
         if let Some(set) = self.kept(&key) {
-            match self.store.follow_records(&set, filter, now).await? {
+            match self.store.follow_records(&set, filter, reader, now).await? {
                 Some(Followed::Same) => return Ok(Some(set)),
                 Some(Followed::New(set)) if set.records.len() <= self.limits.records as usize => {
                     return Ok(Some(self.keep(key, set)));
@@ -76,7 +76,7 @@ impl Sets {
         let limits = self.limits;
         let set = self
             .store
-            .record_set(filter, limits.records, limits.patience, now)
+            .record_set(filter, reader, limits.records, limits.patience, now)
             .await?;
         Ok(set.map(|set| self.keep(key, set)))
     }
@@ -112,6 +112,17 @@ impl Sets {
         all.retain(|_, kept| kept.used.elapsed() < self.limits.idle);
         bytes(&all)
     }
+}
+
+/// A filter always has a JSON form.
+fn key(filter: &Filter, reader: &Reader<'_>) -> String {
+    let mut key = serde_json::to_string(filter).unwrap_or_default();
+    if reader.is_concerned(filter) {
+        let mut pubkeys: Vec<String> = reader.keys().iter().map(ToString::to_string).collect();
+        pubkeys.sort_unstable();
+        key.push_str(&pubkeys.concat());
+    }
+    key
 }
 
 fn bytes(all: &HashMap<String, Kept>) -> usize {

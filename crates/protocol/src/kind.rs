@@ -25,8 +25,16 @@ pub enum KindClass {
 impl Kind {
     /// User metadata, replaceable.
     pub const METADATA: Self = Self(0);
+    /// Encrypted direct message ([NIP-04](https://nips.nostr.com/4)).
+    pub const DIRECT_MESSAGE: Self = Self(4);
     /// Deletion request ([NIP-09](https://nips.nostr.com/9)).
     pub const DELETION: Self = Self(5);
+    /// Seal of a gift wrap ([NIP-59](https://nips.nostr.com/59)).
+    pub const SEAL: Self = Self(13);
+    /// Request to vanish ([NIP-62](https://nips.nostr.com/62)).
+    pub const VANISH: Self = Self(62);
+    /// Gift wrap ([NIP-59](https://nips.nostr.com/59)).
+    pub const GIFT_WRAP: Self = Self(1059);
     /// A member was added; signed by the relay ([NIP-43](https://nips.nostr.com/43)).
     pub const MEMBER_ADDED: Self = Self(8000);
     /// A member was removed; signed by the relay.

@@ -25,6 +25,8 @@ pub enum Command {
     Terminate,
     /// A page of answers to connections of one process, between our own processes.
     Replies,
+    /// `["<public key>",…]`: auth levels that may have changed, of these keys or, of none, of all.
+    Levels,
     /// Who listened to ephemeral events, between our own processes.
     Heard,
 }
@@ -104,7 +106,7 @@ impl fmt::Display for Address {
 }
 
 impl Command {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::FoundEvent,
         Self::FoundEvents,
         Self::FoundEnd,
@@ -114,6 +116,7 @@ impl Command {
         Self::Notice,
         Self::Terminate,
         Self::Replies,
+        Self::Levels,
         Self::Heard,
     ];
 
@@ -121,7 +124,7 @@ impl Command {
     const fn is_to_a_subscription(self) -> bool {
         match self {
             Self::FoundEvent | Self::FoundEvents | Self::FoundEnd | Self::Count | Self::Closed => true,
-            Self::Ok | Self::Notice | Self::Terminate | Self::Replies | Self::Heard => false,
+            Self::Ok | Self::Notice | Self::Terminate | Self::Replies | Self::Levels | Self::Heard => false,
         }
     }
 
@@ -137,6 +140,7 @@ impl Command {
             Self::Notice => "NOTICE",
             Self::Terminate => "TERMINATE",
             Self::Replies => "REPLIES",
+            Self::Levels => "LEVELS",
             Self::Heard => "HEARD",
         }
     }

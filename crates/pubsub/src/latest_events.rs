@@ -36,6 +36,19 @@ impl LatestEvents {
         })
     }
 
+    /// Takes out the events for which `is_gone` holds.
+    pub async fn remove(&self, is_gone: impl Fn(&str) -> bool) -> Result<(), PubsubError> {
+        let listed = self.read().await?;
+        for event in listed.into_iter().filter(|event| is_gone(event)) {
+            let gone: FredResult<u64> = self.client.lrem(self.keys.latest_events(), 0, event).await;
+            gone.map_err(|source| PubsubError::Keys {
+                operation: "take events out of the latest",
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
     /// The events in the list, as canonical JSON, the newest first.
     pub async fn read(&self) -> Result<Vec<String>, PubsubError> {
         let events: FredResult<Vec<String>> = self.client.lrange(self.keys.latest_events(), 0, -1).await;

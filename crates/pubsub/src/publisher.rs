@@ -2,6 +2,8 @@
 
 use fred::{clients::Client, interfaces::PubsubInterface};
 
+use protocol::PublicKey;
+
 use crate::{Address, Ballot, Channel, Command, ConnectionId, Keys, ProcessId, PubsubError, ReplyPage};
 
 /// Publishes on the channels of this relay.
@@ -77,6 +79,17 @@ impl Publisher {
             command: Command::FoundEvent,
         };
         self.publish(&channel, canonical_json).await
+    }
+
+    /// The auth levels of these keys may have changed; of none: those of all.
+    pub async fn levels_changed(&self, pubkeys: &[PublicKey]) -> Result<u64, PubsubError> {
+        let channel = Channel {
+            address: Address::All,
+            subscription: None,
+            command: Command::Levels,
+        };
+        let pubkeys: Vec<String> = pubkeys.iter().map(|key| format!("\"{key}\"")).collect();
+        self.publish(&channel, format!("[{}]", pubkeys.join(","))).await
     }
 
     /// Who listened to the ephemeral events of another process's clients.

@@ -256,12 +256,16 @@ pub struct Maintenance {
 pub enum Task {
     /// Remove events whose NIP-40 time has passed.
     ExpiredEvents,
+    /// Remove what authors who asked to vanish (NIP-62) have left.
+    VanishedEvents,
     /// Remove what connections of killed relay-ws processes left in Redis.
     DeadConnections,
     /// Remove rate-limit keys that lost their expiry.
     RateLimitKeys,
     /// Remove queue consumers of killed workers.
     DeadConsumers,
+    /// Tell relay-ws whose subscriptions have lapsed.
+    LapsedSubscriptions,
     /// Publish the list of members (NIP-43) if it has changed.
     MemberList,
     /// Make stored events searchable (NIP-50).

@@ -1,6 +1,6 @@
 //! How many events match: exactly, by how many authors, or about.
 
-use protocol::{Filter, Hll, HllOffset};
+use protocol::{Filter, Hll, HllOffset, Reader};
 use serde::Deserialize;
 use sqlx::{Row, ValueRef, postgres::PgRow};
 
@@ -30,16 +30,17 @@ pub struct Estimate {
 }
 
 impl Store {
-    /// Events that match any of the filters and are not expired at `now` (unix seconds), each once. Limits are not
+    /// Events that match any of the filters, may be seen by the reader and are not expired at `now` (unix seconds), each once. Limits are not
     /// looked at (NIP-45). Tags are matched by 64 bits of sha256: to make a count wrong takes a collision, which costs
     /// 2^32 hashes and gains nothing.
-    pub async fn count(&self, filters: &[Filter], now: u64) -> Result<u64, StoreError> {
+    pub async fn count(&self, filters: &[Filter], reader: &Reader<'_>, now: u64) -> Result<u64, StoreError> {
         if let Some(window) = &self.window
-            && let Some(count) = window.count(filters, now).await
+            && let Some(count) = window.count(filters, reader, now).await
         {
             return Ok(count);
         }
-        let wanted = self.wanted_all(filters, now).await?;
+        let views = reader.views_of(filters);
+        let wanted = self.wanted_all(&views, now).await?;
         if wanted.is_empty() {
             return Ok(0);
         }
@@ -66,14 +67,16 @@ impl Store {
         &self,
         filter: &Filter,
         offset: HllOffset,
+        reader: &Reader<'_>,
         now: u64,
     ) -> Result<AuthorCount, StoreError> {
         if let Some(window) = &self.window
-            && let Some(counted) = window.count_authors(filter, offset, now).await
+            && let Some(counted) = window.count_authors(filter, offset, reader, now).await
         {
             return Ok(counted);
         }
-        let wanted = self.wanted_all(std::slice::from_ref(filter), now).await?;
+        let views = reader.views(filter);
+        let wanted = self.wanted_all(&views, now).await?;
         let mut counted = AuthorCount {
             count: 0,
             hll: Hll::default(),
@@ -93,9 +96,15 @@ impl Store {
 
     /// What Postgres expects [`Self::count`] to say, and what it would cost. Nothing but statistics are read. What matches
     /// several filters is counted several times.
-    pub async fn estimate(&self, filters: &[Filter], now: u64) -> Result<Estimate, StoreError> {
+    pub async fn estimate(
+        &self,
+        filters: &[Filter],
+        reader: &Reader<'_>,
+        now: u64,
+    ) -> Result<Estimate, StoreError> {
+        let views = reader.views_of(filters);
         let mut sum = Estimate { count: 0, cost: 0.0 };
-        for (wanted, driver) in self.wanted_all(filters, now).await? {
+        for (wanted, driver) in self.wanted_all(&views, now).await? {
             let query = estimated(&wanted, driver);
             let row = bind(&query).fetch_one(&self.counts).await.map_err(failed)?;
             let plan = plan(&row).map_err(failed)?;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use futures::TryStreamExt;
-use protocol::{Event, Filter};
+use protocol::{Event, Filter, Reader};
 use sqlx::{Executor, Row};
 
 use crate::{
@@ -28,7 +28,8 @@ impl Store {
         now: u64,
         mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let wanted = self.wanted_all(filters, now).await?;
+        let views = Reader::OPERATOR.views_of(filters);
+        let wanted = self.wanted_all(&views, now).await?;
         if wanted.is_empty() && !filters.is_empty() {
             return Ok(());
         }

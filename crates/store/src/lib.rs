@@ -15,6 +15,7 @@ mod export;
 mod filter_sql;
 mod keys;
 mod known;
+mod level_changes;
 mod membership;
 mod operators;
 mod patience;
@@ -25,6 +26,7 @@ mod record_set;
 mod rulings;
 mod save;
 mod search;
+mod vanish;
 mod vitals;
 mod window;
 
@@ -45,6 +47,7 @@ pub use accepted_after::Accepted;
 pub use count::{AuthorCount, Estimate};
 pub use error::StoreError;
 pub use filter_sql::Order;
+pub use level_changes::{LevelChange, LevelChanges};
 pub use membership::{Invite, Joined, ListTurn, Member};
 pub use operators::{
     Account, AuditEntry, Credentials, NewAuditEntry, NewOperator, NewSession, Session, SessionOperator,

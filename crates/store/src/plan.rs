@@ -103,6 +103,8 @@ mod tests {
                     filter,
                     authors: None,
                     as_delegators: false,
+                    is_private: false,
+                    without: &[],
                     search: None,
                 },
                 now,

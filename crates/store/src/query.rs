@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use protocol::{EventId, Filter};
+use protocol::{EventId, Filter, Kind, PublicKey, Reader, View};
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgArguments, postgres::PgRow};
 use tokio::time::timeout;
 
@@ -12,7 +12,7 @@ use crate::{
     batch::signed,
     filter_sql::{Arg, Driver, FilterQuery, Wanted, by_id, newest},
     patience::in_time,
-    recheck::Recheck,
+    recheck::{Recheck, has_recipient},
     search::tsquery,
 };
 
@@ -50,11 +50,16 @@ pub enum Rest {
 }
 
 impl Store {
-    /// What matches any of the filters and is not expired at `now` (unix seconds). Each filter has its own limit; a
-    /// filter without one gets nothing.
-    pub async fn query(&self, filters: &[Filter], now: u64) -> Result<Found, StoreError> {
+    /// What matches any of the filters, may be seen by the reader and is not expired at `now` (unix seconds). Each filter has
+    /// its own limit; a filter without one gets nothing.
+    pub async fn query(
+        &self,
+        filters: &[Filter],
+        reader: &Reader<'_>,
+        now: u64,
+    ) -> Result<Found, StoreError> {
         let mut answers = match &self.window {
-            Some(window) => window.answer(filters, now).await,
+            Some(window) => window.answer(filters, reader, now).await,
             None => Vec::new(),
         }
         .into_iter();
@@ -63,7 +68,8 @@ impl Store {
             let found = match answers.next().flatten() {
                 Some(found) => found,
                 None if filter.searched().is_some() => self.search(filter, now).await?,
-                None => self.query_one(filter, now).await?,
+                None if filter.ids.is_some() => self.with_ids(filter, reader, now).await?,
+                None => self.query_one(filter, reader, now).await?,
             };
             rests.push(found.rest);
             all.events.extend(found.events);
@@ -80,33 +86,49 @@ impl Store {
         Ok(all)
     }
 
-    async fn query_one(&self, filter: &Filter, now: u64) -> Result<Found, StoreError> {
-        let Some(wanted) = self.wanted(filter).await? else {
-            return Ok(Found::default());
-        };
-        match self.as_delegators(&wanted) {
-            None => self.query_as(&wanted, now).await,
-            Some(delegated) => {
-                let (own, theirs) = (
-                    self.query_as(&wanted, now).await?,
-                    self.query_as(&delegated, now).await?,
-                );
-                Ok(own.or(theirs, filter.limit.unwrap_or(0) as usize))
-            }
+    async fn query_one(&self, filter: &Filter, reader: &Reader<'_>, now: u64) -> Result<Found, StoreError> {
+        let views = reader.views(filter);
+        let parts = self.wanted_each(&views).await?;
+        if let [wanted] = &parts[..] {
+            return self.query_part(wanted, now).await;
         }
+        let mut found = Vec::with_capacity(parts.len());
+        for wanted in &parts {
+            found.push(self.query_part(wanted, now).await?);
+        }
+        Ok(Found::newest_of(found, limit(filter)))
     }
 
-    async fn query_as(&self, wanted: &Wanted<'_>, now: u64) -> Result<Found, StoreError> {
-        let filter = wanted.filter;
-        let limit = filter.limit.unwrap_or(0) as usize;
+    /// The ids bound the work: who may see what is asked of each event.
+    async fn with_ids(&self, filter: &Filter, reader: &Reader<'_>, now: u64) -> Result<Found, StoreError> {
+        let whole = View::of(filter);
+        let Some(own) = self.wanted(&whole).await? else {
+            return Ok(Found::default());
+        };
+        let delegated = self.as_delegators(&own).map(|delegated| Wanted {
+            without: reader.private_kinds(),
+            ..delegated
+        });
+        let is_concerned = reader.is_concerned(filter);
         // One more than is sent tells whether there is more.
-        if filter.ids.is_some() {
-            let asked = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
-            let (_, events) = self
-                .fetch(&by_id(wanted, asked, signed(now)), filter, &self.reads)
-                .await?;
-            return Ok(Found::cut(events, limit));
+        let asked = match &filter.ids {
+            Some(ids) if is_concerned => ids.len(),
+            _ => limit(filter).saturating_add(1),
+        };
+        let asked = i64::try_from(asked).unwrap_or(i64::MAX);
+        let mut events = Vec::new();
+        for wanted in [own].iter().chain(&delegated) {
+            let query = by_id(wanted, asked, signed(now));
+            events.extend(self.fetch(&query, filter, &self.reads).await?.1);
         }
+        if is_concerned {
+            events.retain(|event| may_see(reader, &event.json));
+        }
+        Ok(Found::cut(events, limit(filter)))
+    }
+
+    async fn query_part(&self, wanted: &Wanted<'_>, now: u64) -> Result<Found, StoreError> {
+        let limit = limit(wanted.filter);
         let plan = self.plan(wanted, now).await?;
         let mut events = Vec::new();
         for since in plan.since {
@@ -126,7 +148,7 @@ impl Store {
         since: i64,
         now: u64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        let limit = wanted.filter.limit.unwrap_or(0) as usize;
+        let limit = limit(wanted.filter);
         let mut asked = limit.saturating_add(1);
         loop {
             let n = i64::try_from(asked).unwrap_or(i64::MAX);
@@ -167,30 +189,38 @@ impl Store {
         in_time(connection, rows).and_then(read).map_err(failed)
     }
 
-    /// Those of the filters that can match, each with what drives it; ids need no driver.
+    /// What can match, each part with what drives it; ids and searches need no driver.
     pub(crate) async fn wanted_all<'f>(
         &self,
-        filters: &'f [Filter],
+        views: &'f [View<'f>],
         now: u64,
     ) -> Result<Vec<(Wanted<'f>, Option<Driver>)>, StoreError> {
-        let mut all = Vec::with_capacity(filters.len());
-        for filter in filters {
-            let own = self.wanted(filter).await?;
+        let mut all = Vec::with_capacity(views.len());
+        for wanted in self.wanted_each(views).await? {
+            let driver = if wanted.filter.ids.is_some() || wanted.search.is_some() {
+                None
+            } else {
+                Some(self.plan(&wanted, now).await?.driver)
+            };
+            all.push((wanted, driver));
+        }
+        Ok(all)
+    }
+
+    /// What can match: by those who signed, and by those whom they signed for.
+    pub(crate) async fn wanted_each<'f>(&self, views: &'f [View<'f>]) -> Result<Vec<Wanted<'f>>, StoreError> {
+        let mut all = Vec::with_capacity(views.len());
+        for view in views {
+            let own = self.wanted(view).await?;
             let delegated = own.as_ref().and_then(|own| self.as_delegators(own));
-            for wanted in own.into_iter().chain(delegated) {
-                let driver = match filter.ids {
-                    Some(_) => None,
-                    None if wanted.search.is_some() => None,
-                    None => Some(self.plan(&wanted, now).await?.driver),
-                };
-                all.push((wanted, driver));
-            }
+            all.extend(own.into_iter().chain(delegated));
         }
         Ok(all)
     }
 
     /// `None` when nothing can match.
-    pub(crate) async fn wanted<'f>(&self, filter: &'f Filter) -> Result<Option<Wanted<'f>>, StoreError> {
+    pub(crate) async fn wanted<'f>(&self, view: &'f View<'_>) -> Result<Option<Wanted<'f>>, StoreError> {
+        let filter = view.filter.as_ref();
         if filter.matches_nothing() {
             return Ok(None);
         }
@@ -202,34 +232,31 @@ impl Store {
         if is_nobody {
             return Ok(None);
         }
+        let wanted = Wanted {
+            filter,
+            authors,
+            as_delegators: false,
+            is_private: view.is_private,
+            without: view.without,
+            search: None,
+        };
         let Some(search) = filter.searched() else {
-            return Ok(Some(Wanted {
-                filter,
-                authors,
-                as_delegators: false,
-                search: None,
-            }));
+            return Ok(Some(wanted));
         };
         // Where nothing is searchable nothing is found.
         Ok(self.searching.as_ref().map(|searching| {
-            let search = tsquery(
-                search,
-                &searching.rules,
-                authors.as_deref(),
-                filter.kinds.as_deref(),
-            );
+            let (authors, kinds) = (wanted.authors.as_deref(), filter.kinds.as_deref());
             Wanted {
-                filter,
-                authors,
-                as_delegators: false,
-                search: Some(search),
+                search: Some(tsquery(search, &searching.rules, authors, kinds)),
+                ..wanted
             }
         }))
     }
 
-    /// The same filter by those whom events were signed for. In a search they are marks like who signed.
-    pub(crate) fn as_delegators<'f>(&self, wanted: &Wanted<'f>) -> Option<Wanted<'f>> {
-        if wanted.search.is_some() {
+    /// The same filter by those whom events were signed for. In a search they are marks like who signed; private messages are
+    /// by who signed them only.
+    fn as_delegators<'f>(&self, wanted: &Wanted<'f>) -> Option<Wanted<'f>> {
+        if wanted.search.is_some() || wanted.is_private {
             return None;
         }
         let authors = wanted.authors.clone().filter(|_| self.delegation)?;
@@ -237,6 +264,8 @@ impl Store {
             filter: wanted.filter,
             authors: Some(authors),
             as_delegators: true,
+            is_private: false,
+            without: wanted.without,
             search: None,
         })
     }
@@ -264,23 +293,25 @@ impl Found {
         }
     }
 
-    /// The newest of both, as many as the limit allows.
-    fn or(mut self, other: Self, limit: usize) -> Self {
-        self.events.extend(other.events);
-        self.events.sort_unstable_by_key(newest_first);
-        self.events.dedup_by_key(|event| event.id);
-        let both = Self::cut(self.events, limit);
-        let rest = match (both.rest, self.rest) {
-            (Rest::Nothing, Rest::Nothing) => other.rest,
-            (Rest::Nothing, own) => own,
-            (cut, _) => cut,
+    /// The newest of several parts, as many as the limit allows.
+    fn newest_of(parts: Vec<Self>, limit: usize) -> Self {
+        let cut = parts.iter().map(|part| part.rest);
+        let cut = cut.fold(Rest::Nothing, |rest, other| match rest {
+            Rest::Nothing => other,
+            rest => rest,
+        });
+        let all = Self::cut(parts.into_iter().flat_map(|part| part.events).collect(), limit);
+        let rest = match all.rest {
+            Rest::Nothing => cut,
+            rest => rest,
         };
-        Self { rest, ..both }
+        Self { rest, ..all }
     }
 
     /// The newest of them, as many as the limit allows.
     pub(crate) fn cut(mut events: Vec<StoredEvent>, limit: usize) -> Self {
         events.sort_unstable_by_key(newest_first);
+        events.dedup_by_key(|event| event.id);
         let rest = Rest::after(&events, limit);
         events.truncate(limit);
         Self { events, rest }
@@ -325,6 +356,18 @@ fn read(row: &PgRow, recheck: &Recheck) -> Result<Option<StoredEvent>, sqlx::Err
         created_at: created_at.unsigned_abs(),
         json: Bytes::copy_from_slice(raw),
     }))
+}
+
+fn limit(filter: &Filter) -> usize {
+    filter.limit.unwrap_or(0) as usize
+}
+
+/// What is not an event as we write it is seen by nobody.
+fn may_see(reader: &Reader<'_>, json: &[u8]) -> bool {
+    let (Some(kind), Some(author)) = (Kind::of_canonical(json), PublicKey::of_canonical(json)) else {
+        return false;
+    };
+    reader.may_see(kind, &author, |key| has_recipient(json, key))
 }
 
 fn newest_first(event: &StoredEvent) -> (std::cmp::Reverse<u64>, EventId) {

@@ -1,6 +1,6 @@
 //! Whether an event really has the tags that it was found by: 64 bits are a hint, not a proof.
 
-use protocol::{Filter, TagFilter};
+use protocol::{Filter, PublicKey, TagFilter};
 
 /// Looks for the tags of a filter in canonical JSON.
 ///
@@ -57,6 +57,11 @@ impl Letter {
                 .is_ok()
         })
     }
+}
+
+/// Whether a `p` tag of an event in canonical JSON names this key.
+pub(crate) fn has_recipient(json: &[u8], key: &PublicKey) -> bool {
+    memchr::memmem::find(json, format!("[\"p\",\"{key}\"").as_bytes()).is_some()
 }
 
 /// A JSON string up to its closing quote.

@@ -4,7 +4,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use futures::TryStreamExt;
-use protocol::{Event, EventId, Filter};
+use protocol::{Event, EventId, Filter, Reader};
 use sqlx::{AssertSqlSafe, Executor, Row, postgres::PgRow};
 
 use crate::{
@@ -53,11 +53,12 @@ struct News {
 }
 
 impl Store {
-    /// The set of a filter, without what has expired at `now` (unix seconds); `None` when it has more than `most` records.
-    /// A limit takes the newest.
+    /// The set of a filter as a reader may know it, without what has expired at `now` (unix seconds); `None` when it has more
+    /// than `most` records. A limit takes the newest.
     pub async fn record_set(
         &self,
         filter: &Filter,
+        reader: &Reader<'_>,
         most: u32,
         patience: Duration,
         now: u64,
@@ -67,17 +68,22 @@ impl Store {
             records: Vec::new(),
             position: self.position().await?,
         };
-        let wanted = self.wanted_all(std::slice::from_ref(filter), now).await?;
-        if !wanted.is_empty() {
-            let (query, recheck) = (records(&wanted, most.into(), signed(now)), Recheck::new(filter));
+        for part in self.wanted_all(&reader.views(filter), now).await? {
+            let (query, recheck) = (
+                records(std::slice::from_ref(&part), most.into(), signed(now)),
+                Recheck::new(part.0.filter),
+            );
             let read = self.read_records(&query, &recheck, patience).await;
             match read.map_err(failed)? {
-                Some(records) => set.records = records,
+                Some(records) => set.records.extend(records),
                 None => return Ok(None),
             }
         }
         set.records.sort_unstable();
-        Ok(Some(set))
+        // What is by two authors, or to oneself.
+        set.records.dedup();
+        set.cut(filter.limit);
+        Ok((set.records.len() <= most as usize).then_some(set))
     }
 
     /// The same set as of now: `None` when so much came that it is better read anew.
@@ -85,9 +91,16 @@ impl Store {
         &self,
         set: &RecordSet,
         filter: &Filter,
+        reader: &Reader<'_>,
         now: u64,
     ) -> Result<Option<Followed>, StoreError> {
-        let news = self.news(set.position, filter, now).await?;
+        let is_wanted = |event: &Event| {
+            let delegator = event
+                .delegator()
+                .filter(|_| self.delegation && !reader.keeps(event.kind));
+            filter.matches_for(event, delegator) && reader.may_see_event(event)
+        };
+        let news = self.news(set.position, is_wanted, now).await?;
         if news.rows > STEP || filter.limit.is_some() && news.rows > 0 {
             return Ok(None);
         }
@@ -141,7 +154,12 @@ impl Store {
     }
 
     /// One statement, one moment.
-    async fn news(&self, since: Position, filter: &Filter, now: u64) -> Result<News, StoreError> {
+    async fn news(
+        &self,
+        since: Position,
+        is_wanted: impl Fn(&Event) -> bool,
+        now: u64,
+    ) -> Result<News, StoreError> {
         let rows = sqlx::query(
             "SELECT seq, created_at, id, raw, NULL::bigint[] FROM \
              (SELECT * FROM events WHERE seq > $1 ORDER BY seq LIMIT $3) e WHERE expires_at IS NULL OR expires_at > $4 \
@@ -160,7 +178,7 @@ impl Store {
             ..News::default()
         };
         rows.iter()
-            .try_for_each(|row| news.read(row, filter, self.delegation))
+            .try_for_each(|row| news.read(row, &is_wanted))
             .map_err(failed)?;
         Ok(news)
     }
@@ -176,7 +194,7 @@ pub enum Followed {
 }
 
 impl News {
-    fn read(&mut self, row: &PgRow, filter: &Filter, delegation: bool) -> Result<(), sqlx::Error> {
+    fn read(&mut self, row: &PgRow, is_wanted: impl Fn(&Event) -> bool) -> Result<(), sqlx::Error> {
         self.rows += 1;
         let number: i64 = row.try_get(0)?;
         if let Some(seqs) = row.try_get::<Option<Vec<i64>>, _>(4)? {
@@ -186,8 +204,7 @@ impl News {
         }
         self.position.seq = self.position.seq.max(number);
         let raw: &[u8] = row.try_get(3)?;
-        let matches = |event: Event| filter.matches_for(&event, event.delegator().filter(|_| delegation));
-        if serde_json::from_slice::<Event>(raw).is_ok_and(matches) {
+        if serde_json::from_slice::<Event>(raw).is_ok_and(|event| is_wanted(&event)) {
             self.records.push(record(row, number)?);
         }
         Ok(())
@@ -198,6 +215,17 @@ impl RecordSet {
     /// About what it takes in memory.
     pub fn bytes(&self) -> usize {
         self.records.capacity() * size_of::<Record>()
+    }
+
+    /// Only the newest of the sorted records: of those equally old the lowest id first.
+    fn cut(&mut self, limit: Option<u32>) {
+        let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+        if self.records.len() > limit {
+            let newest_first = |record: &Record| (std::cmp::Reverse(record.created_at), record.id);
+            self.records.sort_unstable_by_key(newest_first);
+            self.records.truncate(limit);
+            self.records.sort_unstable();
+        }
     }
 
     fn with(&self, mut news: News) -> Self {

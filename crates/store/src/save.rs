@@ -19,6 +19,8 @@ pub enum SaveOutcome {
     Superseded,
     /// Its author asked for its deletion.
     Deleted,
+    /// Its author, or the recipient of a gift wrap, asked to vanish (NIP-62).
+    Vanished,
 }
 
 /// A saved batch.
@@ -91,7 +93,8 @@ impl Store {
                 0 => SaveOutcome::Stored,
                 1 => SaveOutcome::Duplicate,
                 2 => SaveOutcome::Superseded,
-                _ => SaveOutcome::Deleted,
+                3 => SaveOutcome::Deleted,
+                _ => SaveOutcome::Vanished,
             });
         }
         Ok(answer.last_seq)

@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{NOW, found, json, save_batch, save_each, store};
-use protocol::AuthLevel;
+use protocol::{AuthLevel, Reader};
 use serde_json::json;
 use sqlx::Executor;
 use store::SaveOutcome::{Duplicate, Stored};
@@ -154,5 +154,11 @@ async fn migrating_twice_changes_nothing() {
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     store.ping().await.unwrap();
-    assert_eq!(store.count(&[fixture::filter(json!({}))], NOW).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .count(&[fixture::filter(json!({}))], &Reader::OPERATOR, NOW)
+            .await
+            .unwrap(),
+        0
+    );
 }

@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{filter, found_at, json, save_batch, store};
-use protocol::VerifiedEvent;
+use protocol::{Reader, VerifiedEvent};
 use serde_json::json;
 use store::{SaveOutcome::Stored, Store};
 use testkit::{event, note};
@@ -34,12 +34,18 @@ async fn an_expired_event_is_not_sent_from_its_second_on() {
         );
         assert!(found_at(&store, query.clone(), 2000).await.is_empty(), "{query}");
         assert_eq!(
-            store.count(&[filter(query.clone())], 1999).await.unwrap(),
+            store
+                .count(&[filter(query.clone())], &Reader::OPERATOR, 1999)
+                .await
+                .unwrap(),
             1,
             "{query}"
         );
         assert_eq!(
-            store.count(&[filter(query.clone())], 2000).await.unwrap(),
+            store
+                .count(&[filter(query.clone())], &Reader::OPERATOR, 2000)
+                .await
+                .unwrap(),
             0,
             "{query}"
         );

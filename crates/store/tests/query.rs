@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{NOW, filter, found, json, save_batch, store};
-use protocol::{EventId, Filter, VerifiedEvent};
+use protocol::{EventId, Filter, Reader, VerifiedEvent};
 use serde_json::{Value, json};
 use store::Store;
 use testkit::{Keys, event, note};
@@ -47,7 +47,13 @@ async fn the_newest_come_first_and_the_cut_is_exact_among_equally_old() {
 #[tokio::test]
 async fn an_answer_is_complete_when_the_limit_left_nothing_out() {
     let store = with(&notes(10)).await;
-    let complete = async |query: Value| store.query(&[filter(query)], NOW).await.unwrap().is_complete();
+    let complete = async |query: Value| {
+        store
+            .query(&[filter(query)], &Reader::OPERATOR, NOW)
+            .await
+            .unwrap()
+            .is_complete()
+    };
     for query in [json!({}), json!({"kinds": [1]}), json!({"#t": ["x"]})] {
         let limited = |limit: u32| {
             let mut query = query.clone();
@@ -63,7 +69,12 @@ async fn an_answer_is_complete_when_the_limit_left_nothing_out() {
 #[tokio::test]
 async fn limit_0_finds_nothing_and_says_whether_there_is_something() {
     let store = with(&notes(2)).await;
-    let query = async |query: Value| store.query(&[filter(query)], NOW).await.unwrap();
+    let query = async |query: Value| {
+        store
+            .query(&[filter(query)], &Reader::OPERATOR, NOW)
+            .await
+            .unwrap()
+    };
     let found = query(json!({"limit": 0})).await;
     assert!(found.events.is_empty() && !found.is_complete());
     assert!(query(json!({"limit": 0, "kinds": [7]})).await.is_complete());
@@ -79,10 +90,16 @@ async fn empty_lists_match_nothing() {
         json!({"#e": []}),
         json!({"kinds": [1], "#t": []}),
     ] {
-        let found = store.query(&[filter(query.clone())], NOW).await.unwrap();
+        let found = store
+            .query(&[filter(query.clone())], &Reader::OPERATOR, NOW)
+            .await
+            .unwrap();
         assert!(found.events.is_empty() && found.is_complete(), "{query}");
         assert_eq!(
-            store.count(&[filter(query.clone())], NOW).await.unwrap(),
+            store
+                .count(&[filter(query.clone())], &Reader::OPERATOR, NOW)
+                .await
+                .unwrap(),
             0,
             "{query}"
         );
@@ -113,16 +130,20 @@ async fn filters_are_ored_each_with_its_limit_and_each_event_once() {
     ]
     .map(filter)
     .into();
-    let found = store.query(&filters, NOW).await.unwrap();
+    let found = store.query(&filters, &Reader::OPERATOR, NOW).await.unwrap();
     let ids: Vec<EventId> = found.events.iter().map(|event| event.id).collect();
     assert_eq!(ids, [notes[0].id(), notes[1].id(), notes[2].id(), notes[5].id()]);
     assert!(!found.is_complete());
-    assert_eq!(store.count(&filters, NOW).await.unwrap(), 6);
+    assert_eq!(store.count(&filters, &Reader::OPERATOR, NOW).await.unwrap(), 6);
 }
 
 #[tokio::test]
 async fn no_filter_finds_nothing() {
-    let found = with(&notes(2)).await.query(&[], NOW).await.unwrap();
+    let found = with(&notes(2))
+        .await
+        .query(&[], &Reader::OPERATOR, NOW)
+        .await
+        .unwrap();
     assert!(found.events.is_empty() && found.is_complete());
 }
 
@@ -139,7 +160,13 @@ async fn an_event_with_several_of_the_values_is_found_once() {
     save_batch(&store, &[&many, &one]).await;
     let query = json!({"#t": ["a", "b", "c", "d", "e", "f"], "limit": 2});
     assert_eq!(found(&store, query.clone()).await, json(&[&many, &one]));
-    assert_eq!(store.count(&[filter(query)], NOW).await.unwrap(), 2);
+    assert_eq!(
+        store
+            .count(&[filter(query)], &Reader::OPERATOR, NOW)
+            .await
+            .unwrap(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -239,7 +266,10 @@ async fn two_popular_tags_are_found_together_however_far_back() {
     let both: Vec<&VerifiedEvent> = events.iter().step_by(1000).collect();
     for limit in [1, 2, 5, 9, 10] {
         let query = json!({"#t": ["a"], "#r": ["b"], "limit": limit});
-        let found = store.query(&[filter(query.clone())], NOW).await.unwrap();
+        let found = store
+            .query(&[filter(query.clone())], &Reader::OPERATOR, NOW)
+            .await
+            .unwrap();
         assert_eq!(found.is_complete(), limit >= 9, "{limit}");
         assert_eq!(fixture::found(&store, query).await, json(&both[..limit.min(9)]));
     }

@@ -6,7 +6,7 @@ mod fixture;
 use std::time::Duration;
 
 use fixture::{NOW, filter, json, save_batch, save_each};
-use protocol::{Filter, SearchRules, VerifiedEvent, search::Searchable};
+use protocol::{Filter, Reader, SearchRules, VerifiedEvent, search::Searchable};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use store::Store;
@@ -47,7 +47,10 @@ async fn found(store: &Store, filter: Value) -> Vec<String> {
 }
 
 async fn count(store: &Store, json: Value) -> u64 {
-    store.count(&[filter(json)], NOW).await.unwrap()
+    store
+        .count(&[filter(json)], &Reader::OPERATOR, NOW)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -71,7 +74,11 @@ async fn the_best_comes_first_and_the_limit_cuts_the_rest() {
         json(&[&title])
     );
     let cut = store
-        .query(&[filter(json!({"search": "nostr", "limit": 2}))], NOW)
+        .query(
+            &[filter(json!({"search": "nostr", "limit": 2}))],
+            &Reader::OPERATOR,
+            NOW,
+        )
         .await
         .unwrap();
     assert!(!cut.is_complete() && cut.events.len() == 2);
@@ -97,13 +104,17 @@ async fn several_searches_are_answered_one_after_the_other() {
     let both = note("orange purple").at(3).verified();
     save(&store, &[&orange, &purple, &both]).await;
     let filters = [json!({"search": "orange"}), json!({"search": "purple"})].map(filter);
-    let events = store.query(&filters, NOW).await.unwrap().events;
+    let events = store
+        .query(&filters, &Reader::OPERATOR, NOW)
+        .await
+        .unwrap()
+        .events;
     let texts: Vec<String> = events
         .iter()
         .map(|event| String::from_utf8(event.json.to_vec()).unwrap())
         .collect();
     assert_eq!(texts, json(&[&orange, &both, &purple]));
-    assert_eq!(store.count(&filters, NOW).await.unwrap(), 3);
+    assert_eq!(store.count(&filters, &Reader::OPERATOR, NOW).await.unwrap(), 3);
 }
 
 #[tokio::test]
@@ -342,12 +353,13 @@ async fn stored_and_live_find_the_same() {
                 })
                 .map(|event| event.id())
                 .collect();
-            let found = store.query(std::slice::from_ref(&filter), now).await.unwrap();
+            let asked_for = std::slice::from_ref(&filter);
+            let found = store.query(asked_for, &Reader::OPERATOR, now).await.unwrap();
             let mut ids: Vec<_> = found.events.iter().map(|event| event.id).collect();
             ids.sort_unstable();
             expected.sort_unstable();
             assert_eq!(ids, expected, "seed {seed}, {languages:?}, {asked}");
-            let count = store.count(&[filter], now).await.unwrap();
+            let count = store.count(&[filter], &Reader::OPERATOR, now).await.unwrap();
             assert_eq!(
                 count,
                 expected.len() as u64,
@@ -373,7 +385,7 @@ async fn of_a_common_word_the_newest_are_ranked() {
     save_batch(&store, &events.iter().collect::<Vec<_>>()).await;
     follow(&store).await;
     let filter = filter(json!({"search": "gm", "limit": 3}));
-    let found = store.query(&[filter], now).await.unwrap();
+    let found = store.query(&[filter], &Reader::OPERATOR, now).await.unwrap();
     assert!(!found.is_complete() && found.events.len() == 3);
     assert!(
         found

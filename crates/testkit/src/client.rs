@@ -10,6 +10,8 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
+use crate::{EventBuilder, event};
+
 /// How long anything may take. Generous: it bounds a failing test, no passing one waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -20,6 +22,8 @@ pub struct Client {
     waiting: VecDeque<Value>,
     /// The NIP-42 challenge: the id of the connection.
     pub challenge: String,
+    /// Where it is connected to.
+    url: String,
 }
 
 /// `["OK",<id>,<accepted>,<message>]`
@@ -66,6 +70,7 @@ impl Client {
             socket,
             waiting: VecDeque::new(),
             challenge: String::new(),
+            url: url.to_owned(),
         }
     }
 
@@ -144,6 +149,58 @@ impl Client {
     pub async fn accepted(&mut self, event: &Value) {
         let ok = self.publish(event).await;
         assert!(ok.accepted, "{ok:?}");
+    }
+
+    /// The NIP-42 event that proves somebody's key on this connection.
+    pub fn proof(&self, name: &str) -> EventBuilder {
+        self.proof_for(&self.url, name)
+    }
+
+    /// The same for a relay that is known by another URL.
+    pub fn proof_for(&self, url: &str, name: &str) -> EventBuilder {
+        event(22_242)
+            .by(name)
+            .tag(["relay", url])
+            .tag(["challenge", &self.challenge])
+    }
+
+    /// Sends AUTH and waits for its OK.
+    pub async fn auth(&mut self, proof: &Value) -> OkReply {
+        self.send(json!(["AUTH", proof])).await;
+        self.ok_for(proof).await
+    }
+
+    /// Proves somebody's key.
+    pub async fn authenticate(&mut self, name: &str) {
+        let url = self.url.clone();
+        self.authenticate_at(&url, name).await;
+    }
+
+    /// Proves somebody's key to a relay that is known by another URL.
+    pub async fn authenticate_at(&mut self, url: &str, name: &str) {
+        let proof = self.proof_for(url, name).sign();
+        let ok = self.auth(&proof).await;
+        assert!(ok.accepted, "{ok:?}");
+    }
+
+    /// Sends a REQ or COUNT that has to be refused; the reason.
+    pub async fn refused(&mut self, verb: &str, filters: &[Value]) -> String {
+        let mut message = vec![json!(verb), json!("refused")];
+        message.extend_from_slice(filters);
+        self.send(Value::Array(message)).await;
+        let answer = self.first(|message| message[1] == "refused").await;
+        assert_eq!(answer[0], "CLOSED", "{answer}");
+        answer[2].as_str().expect("a reason").to_owned()
+    }
+
+    /// How many events match.
+    pub async fn count(&mut self, filters: &[Value]) -> u64 {
+        let mut message = vec![json!("COUNT"), json!("count")];
+        message.extend_from_slice(filters);
+        self.send(Value::Array(message)).await;
+        let answer = self.first(|message| message[1] == "count").await;
+        assert_eq!(answer[0], "COUNT", "{answer}");
+        answer[2]["count"].as_u64().expect("a number")
     }
 
     /// Subscribes; stored events until EOSE.

@@ -1,6 +1,6 @@
 //! `["AUTH",<signed event>]` ([NIP-42](https://nips.nostr.com/42)): checked here, its auth level is found by a worker.
 
-use protocol::{Event, Kind, Prefix, Reason};
+use protocol::{Event, Kind, Prefix, Reason, RelayUrl};
 
 use super::Cx;
 use crate::{
@@ -36,6 +36,18 @@ impl Cx<'_> {
     }
 
     fn is_answer_to_challenge(&self, event: &Event) -> Result<(), Reason> {
+        self.is_proof(event, Some(self.connection.id.as_str()))?;
+        let most = self.relay.config.auth.max_keys;
+        if self.connection.proofs.others(&event.pubkey) >= most {
+            let text = format!("more than {most} keys on one connection");
+            return Err(Reason::new(Prefix::Restricted, text));
+        }
+        Ok(())
+    }
+
+    /// Whether an event proves its key here, once its signature is checked. Without a challenge it must have none: else it was
+    /// made for another connection.
+    pub fn is_proof(&self, event: &Event, challenge: Option<&str>) -> Result<(), Reason> {
         self.is_allowed(Action::Auth)?;
         let refuse = |text: &'static str| Err(Reason::new(Prefix::Invalid, text));
         let now = runtime::clock::unix_millis() / 1000;
@@ -45,7 +57,7 @@ impl Cx<'_> {
         if event.created_at.abs_diff(now) > self.relay.config.auth.max_age_s {
             return refuse("created_at is too far from now");
         }
-        if event.tags.first_value("challenge") != Some(self.connection.id.as_str()) {
+        if event.tags.first_value("challenge") != challenge {
             return refuse("challenge does not match");
         }
         if !event
@@ -58,58 +70,18 @@ impl Cx<'_> {
         Ok(())
     }
 
-    /// NIP-42: the host is enough. It has to be one of the configured URLs' or, with none, the one that was connected to.
+    /// NIP-42: the host is enough. It has to be one of ours.
     fn is_our_url(&self, url: &str) -> bool {
-        let Some(host) = host_of(url) else { return false };
+        RelayUrl::parse(url).is_some_and(|url| self.own_urls().iter().any(|own| own.has_host_of(&url)))
+    }
+
+    /// The configured URLs or, with none, the host that was connected to.
+    pub(super) fn own_urls(&self) -> Vec<RelayUrl> {
         let urls = &self.relay.config.relay.urls;
         if urls.is_empty() {
-            return self
-                .connection
-                .host
-                .as_deref()
-                .and_then(host_of_authority)
-                .is_some_and(|own| own == host);
+            let host = self.connection.host.as_deref();
+            return host.and_then(RelayUrl::of_host).into_iter().collect();
         }
-        urls.iter().filter_map(|own| host_of(own)).any(|own| own == host)
-    }
-}
-
-/// Host in lower case without port, of `ws://` and `wss://` URLs.
-fn host_of(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    if !scheme.eq_ignore_ascii_case("ws") && !scheme.eq_ignore_ascii_case("wss") {
-        return None;
-    }
-    host_of_authority(rest.split(['/', '?', '#']).next()?)
-}
-
-fn host_of_authority(authority: &str) -> Option<String> {
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next()?,
-        None => authority.split(':').next()?,
-    };
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    (!host.is_empty()).then_some(host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_are_compared_without_port_case_and_path() {
-        for url in [
-            "wss://Relay.example.com",
-            "ws://relay.example.com:80/",
-            "wss://relay.example.com./a?b#c",
-        ] {
-            assert_eq!(host_of(url).as_deref(), Some("relay.example.com"), "{url}");
-        }
-        assert_eq!(host_of("ws://[::1]:3000/").as_deref(), Some("::1"));
-        assert_eq!(host_of_authority("localhost:3000").as_deref(), Some("localhost"));
-        for url in ["https://relay.example.com", "relay.example.com", "wss://", ""] {
-            assert_eq!(host_of(url), None, "{url}");
-        }
+        RelayUrl::parse_all(urls)
     }
 }

@@ -53,7 +53,7 @@ impl Cx<'_> {
     fn is_countable(&self, id: &SubscriptionId, filters: &mut [Filter]) -> Result<(), Reason> {
         self.is_allowed(Action::Count)?;
         within_limits(filters, id.as_str(), &self.relay.config)?;
-        self.is_authorized(self.relay.config.auth.min_level_count)?;
+        self.may_ask(filters, self.relay.config.auth.min_level_count)?;
         self.relay.intake.refusal(Queue::Count).map_or(Ok(()), Err)
     }
 }

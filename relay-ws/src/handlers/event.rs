@@ -19,12 +19,13 @@ impl Cx<'_> {
         if let Err(reason) = self.is_acceptable(&event) {
             return line.ok(&id, false, &reason.to_string());
         }
-        // Before the look at what is known: a banned event may be known.
-        if let Some(reason) = self.relay.rulings.refusal(&event) {
+        // Before the look at what is known: a banned event may be known. Whoever is banned may vanish (NIP-62).
+        if event.kind != Kind::VANISH
+            && let Some(reason) = self.relay.rulings.refusal(&event)
+        {
             return line.ok(&id, false, &reason.to_string());
         }
-        if !is_forgotten(event.kind) && (self.relay.known.contains(&id) || self.relay.published.contains(&id))
-        {
+        if self.is_duplicate(&event) {
             return line.ok(&id, true, "duplicate: already have this event");
         }
         let deadline = Self::deadline(self.relay.config.websocket.event_deadline_s);
@@ -43,6 +44,21 @@ impl Cx<'_> {
         self.relay.verifier.check(submission).await;
     }
 
+    /// Whether it came by lately and is still there. What may have gone since, only a worker knows.
+    fn is_duplicate(&self, event: &Event) -> bool {
+        let relay = self.relay;
+        let is_known = || relay.known.contains(&event.id) || relay.published.contains(&event.id);
+        let is_disowned = || {
+            let recipients = event.tags.indexed().filter(|(letter, _)| *letter == b'p');
+            let mut recipients = recipients.filter_map(|(_, key)| key.parse().ok());
+            relay.disowning.contains(&event.pubkey)
+                || event.kind == Kind::GIFT_WRAP && recipients.any(|key| relay.disowning.contains(&key))
+        };
+        let expires = event.expiration().ok().flatten();
+        let is_expired = || expires.is_some_and(|at| at <= runtime::clock::unix_millis() / 1000);
+        !is_forgotten(event.kind) && is_known() && !is_expired() && !is_disowned()
+    }
+
     fn is_acceptable(&self, event: &Event) -> Result<(), Reason> {
         self.is_allowed(Action::Event)?;
         within_limits(event, &self.relay.config.limits)?;
@@ -52,8 +68,22 @@ impl Cx<'_> {
                 "kind 22242 belongs in an AUTH message",
             ));
         }
-        self.is_authorized(self.relay.config.min_level_of(event.kind.0))?;
+        if event.kind == Kind::VANISH {
+            // Whoever was let write here, and whoever was not, may ask for it.
+            self.is_for_us(event)?;
+        } else {
+            self.is_authorized(self.relay.config.min_level_of(event.kind.0))?;
+        }
         self.relay.intake.refusal(Queue::Event).map_or(Ok(()), Err)
+    }
+
+    /// NIP-62: who asks other relays is told so, and does not believe to be gone here.
+    fn is_for_us(&self, request: &Event) -> Result<(), Reason> {
+        if request.asks_to_vanish_from(&self.own_urls()) {
+            return Ok(());
+        }
+        let text = "no relay tag of this request to vanish names this relay";
+        Err(Reason::new(Prefix::Invalid, text))
     }
 }
 

@@ -10,7 +10,7 @@ mod req;
 use std::{sync::Arc, time::Instant};
 
 use metrics::counter;
-use protocol::{Answer, BadMessage, ClientMessage, Filter, Prefix, Reason};
+use protocol::{Answer, BadMessage, ClientMessage, Filter, Prefix, Reader, Reason};
 use runtime::config::Config;
 
 use crate::{connection::Connection, rate_limit::Action, relay::Relay};
@@ -88,6 +88,16 @@ impl Cx<'_> {
         } else {
             Reason::new(Prefix::Restricted, "your key is not allowed to do this here")
         })
+    }
+
+    /// Whether the client may ask for this at all, by a command that in general needs this level.
+    fn may_ask(&self, filters: &[Filter], min_level: u8) -> Result<(), Reason> {
+        let kinds = filters.iter().map(|filter| filter.kinds.as_deref());
+        self.is_authorized(self.relay.config.min_level_to_ask(min_level, kinds))?;
+        let client = self.connection.client();
+        let reader = Reader::new(self.relay.private, &client.pubkeys);
+        let refusal = filters.iter().find_map(|filter| reader.refusal(filter));
+        refusal.map_or(Ok(()), Err)
     }
 
     fn deadline(seconds: u32) -> Instant {

@@ -67,7 +67,7 @@ impl Cx<'_> {
             let reason = "a search has no set of events that could be compared";
             return Err(Reason::new(Prefix::Unsupported, reason));
         }
-        self.is_authorized(config.auth.min_level_req)?;
+        self.may_ask(filters, config.auth.min_level_req)?;
         self.relay.intake.refusal(Queue::Negentropy).map_or(Ok(()), Err)
     }
 

@@ -45,7 +45,7 @@ impl Cx<'_> {
         self.is_allowed(Action::Req)?;
         let config = &self.relay.config;
         within_limits(filters, id.as_str(), config)?;
-        self.is_authorized(config.auth.min_level_req)?;
+        self.may_ask(filters, config.auth.min_level_req)?;
         if self.connection.other_subscriptions(id.as_str()) >= config.limits.max_subscriptions {
             let text = format!("more than {} subscriptions", config.limits.max_subscriptions);
             return Err(Reason::new(Prefix::RateLimited, text));

@@ -1,7 +1,7 @@
 //! COUNT ([NIP-45](https://nips.nostr.com/45)). Running twice answers twice; relay-ws drops the second.
 
 use apalis::prelude::Data;
-use protocol::Filter;
+use protocol::{Filter, Reader};
 use pubsub::Reply;
 use queue::{Delivery, JobError, jobs::CountRequest};
 use serde_json::{Value, json};
@@ -30,13 +30,13 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
         generation,
         reason,
     };
-    if let Err(reason) = policy::min_level(&client, cx.config.auth.min_level_count) {
+    if let Err(reason) = policy::may_ask(&client, &filters, cx.config.auth.min_level_count, &cx.config) {
         return cx
             .reply(connection.process(), [closed(reason.to_string())], attempt)
             .await;
     }
     let began = Instant::now();
-    let counted = count(&filters, &cx).await;
+    let counted = count(&filters, &cx.reader(&client), &cx).await;
     metrics::count(began.elapsed());
     match counted {
         Ok(result) => {
@@ -69,11 +69,11 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
 
 /// The object of the answer: exact, unless that would cost more than the operator wants. One filter with a tag gets the
 /// registers of its authors, too.
-async fn count(filters: &[Filter], cx: &Context) -> Result<Value, StoreError> {
+async fn count(filters: &[Filter], reader: &Reader<'_>, cx: &Context) -> Result<Value, StoreError> {
     let (store, now) = (&cx.store, cx.clock.now());
     let max_cost = cx.config.limits.count_max_cost;
     if max_cost > 0 {
-        let estimate = store.estimate(filters, now).await?;
+        let estimate = store.estimate(filters, reader, now).await?;
         if estimate.cost > max_cost as f64 {
             return Ok(json!({ "count": estimate.count, "approximate": true }));
         }
@@ -81,8 +81,8 @@ async fn count(filters: &[Filter], cx: &Context) -> Result<Value, StoreError> {
     if let [filter] = filters
         && let Some(offset) = filter.hll_offset()
     {
-        let counted = store.count_authors(filter, offset, now).await?;
+        let counted = store.count_authors(filter, offset, reader, now).await?;
         return Ok(json!({ "count": counted.count, "hll": counted.hll.to_string() }));
     }
-    Ok(json!({ "count": store.count(filters, now).await? }))
+    Ok(json!({ "count": store.count(filters, reader, now).await? }))
 }

@@ -11,7 +11,7 @@ use crate::{
     batcher::SaveFailed,
     context::Context,
     examine::{Rules, verify},
-    metrics,
+    metrics, vanish,
     write_policy::{Suspect, Verdict, WritePolicy},
 };
 
@@ -31,7 +31,9 @@ pub async fn import(delivery: Delivery<Import>, cx: Data<Context>) -> Result<(),
     let mut left = 0;
     while !accepted.is_empty() {
         let rest = accepted.split_off(accepted.len().min(cx.config.worker.batch_max));
+        let requests = vanish::requests(&accepted);
         let committed = cx.batcher.save(accepted, attempt > 1).await;
+        vanish::follow(requests, &cx).await;
         accepted = rest;
         left += usize::from(!committed.announced);
         for outcome in committed.outcomes {
@@ -54,6 +56,7 @@ fn examine(job: Import, cx: &Context) -> Vec<VerifiedEvent> {
     let rulings = cx.rulings.current();
     let rules = Rules {
         policy: Some((&cx.config, &rulings)),
+        urls: &cx.urls,
         now: cx.clock.now(),
     };
     let mut accepted = Vec::with_capacity(job.events.len());
@@ -94,6 +97,7 @@ fn label(outcome: Result<SaveOutcome, SaveFailed>) -> &'static str {
         Ok(SaveOutcome::Duplicate) => "duplicate",
         Ok(SaveOutcome::Superseded) => "superseded",
         Ok(SaveOutcome::Deleted) => "deleted",
+        Ok(SaveOutcome::Vanished) => "vanished",
         Err(SaveFailed::Away | SaveFailed::Unstorable) => "error",
     }
 }

@@ -12,8 +12,9 @@ use tracing::{info, warn};
 
 use crate::{
     context::Context,
-    membership,
+    levels, membership,
     metrics::{self, Removed},
+    vanish,
 };
 
 /// Events that are sent again at most to a relay-ws process that missed some.
@@ -38,6 +39,9 @@ const CONSUMER_SILENCE_MS: u64 = 60_000;
 pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> Result<(), JobError> {
     match delivery.job.task {
         Task::ExpiredEvents => expired_events(&cx).await,
+        Task::VanishedEvents => vanish::remove(vanish::STEPS_OF_JOB, &cx)
+            .await
+            .map_err(JobError::retry),
         Task::DeadConnections => {
             let removed = cx
                 .upkeep
@@ -68,6 +72,7 @@ pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> 
             metrics::removed(Removed::DeadConsumers, removed);
             Ok(())
         }
+        Task::LapsedSubscriptions => levels::tell_of_lapsed(&cx).await.map_err(JobError::retry),
         Task::MemberList => member_list(&cx).await,
         Task::SearchableEvents => searchable_events(&cx).await,
         Task::BannedEvents => banned_events(&cx).await,

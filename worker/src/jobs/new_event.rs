@@ -17,6 +17,7 @@ use crate::{
     context::{Context, ok},
     membership, metrics,
     policy::{self, Case},
+    vanish,
     write_policy::{Suspect, Verdict, WritePolicy},
 };
 
@@ -83,7 +84,10 @@ fn sort_out(job: NewEvents, cx: &Context, answers: &mut Answers) -> Vec<Candidat
             metrics::event("unreadable");
             continue;
         };
-        let case = Case::of(&event, Some(&client), &rulings, cx.clock.now());
+        let case = Case {
+            urls: &cx.urls,
+            ..Case::of(&event, Some(&client), &rulings, cx.clock.now())
+        };
         match policy::check(&case, &cx.config) {
             Err(reason) => {
                 metrics::event(reason.prefix.as_str());
@@ -253,8 +257,10 @@ async fn save(
         .iter()
         .map(|(sender, event)| (*sender, event.id()))
         .collect();
+    let requests = vanish::requests(events.iter().map(|(_, event)| event));
     let events = events.into_iter().map(|(_, event)| event).collect();
     let committed = cx.batcher.save(events, again).await;
+    vanish::follow(requests, cx).await;
     let mut result = if committed.announced {
         Ok(())
     } else {
@@ -281,6 +287,11 @@ fn answer(outcome: Result<SaveOutcome, SaveFailed>) -> (&'static str, bool, &'st
         Ok(SaveOutcome::Duplicate) => ("duplicate", true, "duplicate: already have this event"),
         Ok(SaveOutcome::Superseded) => ("superseded", true, "duplicate: a newer version is already stored"),
         Ok(SaveOutcome::Deleted) => ("deleted", false, "blocked: the author deleted this event"),
+        Ok(SaveOutcome::Vanished) => (
+            "vanished",
+            false,
+            "blocked: its author or recipient asked to vanish",
+        ),
         Err(SaveFailed::Away | SaveFailed::Unstorable) => {
             ("error", false, "error: the event could not be stored")
         }

@@ -30,7 +30,12 @@ pub async fn new_subscription(
         debug!("nobody waits for this REQ any more");
         return Ok(());
     }
-    if let Err(reason) = policy::min_level(&job.client, cx.config.auth.min_level_req) {
+    if let Err(reason) = policy::may_ask(
+        &job.client,
+        &job.filters,
+        cx.config.auth.min_level_req,
+        &cx.config,
+    ) {
         return close(asking, &delivery, reason.to_string(), &cx).await;
     }
     if let Err(reason) = may_invite(job, &cx) {
@@ -56,7 +61,8 @@ fn may_invite(job: &NewSubscription, cx: &Context) -> Result<(), Reason> {
 
 /// What is stored, and an invitation that is made for the occasion.
 async fn find(job: &NewSubscription, cx: &Context) -> Result<Found, StoreError> {
-    let mut found = cx.store.query(&job.filters, cx.clock.now()).await?;
+    let reader = cx.reader(&job.client);
+    let mut found = cx.store.query(&job.filters, &reader, cx.clock.now()).await?;
     if let Some(event) = membership::invitation(&job.filters, &job.client, cx).await? {
         let invitation = StoredEvent {
             id: event.id(),

@@ -33,11 +33,17 @@ pub async fn reconcile(delivery: Delivery<Reconcile>, cx: Data<Context>) -> Resu
         debug!("nobody waits for this message any more");
         return Ok(());
     }
-    if let Err(reason) = policy::min_level(&job.client, cx.config.auth.min_level_req) {
+    if let Err(reason) = policy::may_ask(
+        &job.client,
+        std::slice::from_ref(&job.filter),
+        cx.config.auth.min_level_req,
+        &cx.config,
+    ) {
         return answer.refuse(reason.to_string(), None).await;
     }
     let began = Instant::now();
-    let set = match cx.sets.of(&job.filter, job.opens, cx.clock.now()).await {
+    let reader = cx.reader(&job.client);
+    let set = match cx.sets.of(&job.filter, &reader, job.opens, cx.clock.now()).await {
         Ok(Some(set)) => set,
         Ok(None) => {
             let most = cx.config.limits.max_reconciled_events;

@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use protocol::{Event, Rulings, VerifiedEvent};
+use protocol::{Event, RelayUrl, Rulings, VerifiedEvent};
 use runtime::{clock, config::Config};
 use store::{SaveOutcome, Store, StoreError};
 use tokio::{
@@ -82,6 +82,7 @@ const CHECKED: usize = 2;
 /// What the checks of all chunks share.
 struct Importer {
     store: Store,
+    urls: Vec<RelayUrl>,
     config: Config,
     /// As they were at the start.
     rulings: Rulings,
@@ -133,6 +134,7 @@ async fn import_from(
     let importer = Arc::new(Importer {
         store,
         rulings: in_force(rulings, &config.policy),
+        urls: RelayUrl::parse_all(&config.relay.urls),
         config,
         options,
         asks_first: AtomicBool::new(true),
@@ -225,6 +227,7 @@ impl Importer {
     fn read(&self, chunk: Chunk) -> (Checked, Vec<(u64, Event)>) {
         let rules = Rules {
             policy: (!self.options.no_policy).then_some((&self.config, &self.rulings)),
+            urls: &self.urls,
             now: clock::unix_millis() / 1000,
         };
         let longest = if self.options.no_policy {

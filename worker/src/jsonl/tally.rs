@@ -31,6 +31,9 @@ impl Tally {
             SaveOutcome::Duplicate => self.duplicate += 1,
             SaveOutcome::Superseded => self.replaced += 1,
             SaveOutcome::Deleted => self.refuse("blocked: the author deleted this event".to_owned()),
+            SaveOutcome::Vanished => {
+                self.refuse("blocked: its author or recipient asked to vanish".to_owned());
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use protocol::{Draft, Filter, Kind, PublicKey, SigningKey, VerifiedEvent};
+use protocol::{Draft, Filter, Kind, PublicKey, Reader, SigningKey, VerifiedEvent};
 use store::{ListTurn, Member, StoreError};
 
 use super::{roles, tag};
@@ -72,7 +72,8 @@ async fn published(
         limit: Some(at_most),
         ..Filter::default()
     };
-    let found = cx.store.query(&[own], cx.clock.now()).await?.events.into_iter();
+    let found = cx.store.query(&[own], &Reader::OPERATOR, cx.clock.now()).await?;
+    let found = found.events.into_iter();
     let texts = found.filter_map(|event| String::from_utf8(event.json.to_vec()).ok());
     Ok(texts
         .filter_map(|json| VerifiedEvent::from_canonical(json).ok())

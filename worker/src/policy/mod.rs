@@ -9,11 +9,14 @@ mod kinds;
 mod mentions;
 mod protected;
 mod size;
+mod vanish;
 mod work;
 
-use protocol::{AuthLevel, Event, Prefix, Reason, Rulings, VerifiedEvent};
+use protocol::{AuthLevel, Event, Filter, Kind, Prefix, Reason, RelayUrl, Rulings, VerifiedEvent};
 use queue::jobs::Client;
 use runtime::config::{Config, KindRule, Policy};
+
+pub use vanish::is_for_us;
 
 /// What a rule looks at.
 pub struct Case<'a> {
@@ -27,10 +30,12 @@ pub struct Case<'a> {
     pub rulings: &'a Rulings,
     /// Unix seconds.
     pub now: u64,
+    /// What this relay is known by, as far as it is configured.
+    pub urls: &'a [RelayUrl],
 }
 
 impl<'a> Case<'a> {
-    /// Of a checked event.
+    /// Of a checked event, at a relay of which no URL is known.
     pub fn of(event: &'a VerifiedEvent, client: Option<&'a Client>, rulings: &'a Rulings, now: u64) -> Self {
         Self {
             event: event.event(),
@@ -38,6 +43,7 @@ impl<'a> Case<'a> {
             client,
             rulings,
             now,
+            urls: &[],
         }
     }
 
@@ -65,10 +71,20 @@ const RULES: [Rule; 9] = [
 
 /// Asks every rule.
 pub fn check(case: &Case<'_>, config: &Config) -> Result<(), Reason> {
+    // NIP-62: whatever else a relay asks of those who write, whoever wants to vanish may.
+    if case.event.kind == Kind::VANISH {
+        return vanish::check(case, &config.policy);
+    }
     if let Some(client) = case.client {
         min_level(client, config.min_level_of(case.event.kind.0))?;
     }
     RULES.iter().try_for_each(|rule| rule(case, &config.policy))
+}
+
+/// Whether a connection may ask for this, by a command that in general needs this auth level.
+pub fn may_ask(client: &Client, filters: &[Filter], min: u8, config: &Config) -> Result<(), Reason> {
+    let kinds = filters.iter().map(|filter| filter.kinds.as_deref());
+    min_level(client, config.min_level_to_ask(min, kinds))
 }
 
 /// Whether a connection may do what needs this auth level.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use protocol::{EventId, Filter, SubscriptionId, VerifiedEvent};
+use protocol::{EventId, Filter, Reader, SubscriptionId, VerifiedEvent};
 use pubsub::{
     Channel, Command, ConnectionId, FoundPage, Incoming, Keys, LivePage, ProcessId, Reply, ReplyPage,
     Subscriber,
@@ -222,7 +222,7 @@ impl Fixture {
     /// Whether an event is in the store.
     pub async fn is_stored(&self, event: &VerifiedEvent) -> bool {
         let filter: Filter = serde_json::from_value(json!({"ids": [event.id()], "limit": 1})).unwrap();
-        let found = self.store.query(&[filter], 0).await.unwrap();
+        let found = self.store.query(&[filter], &Reader::OPERATOR, 0).await.unwrap();
         found
             .events
             .first()

@@ -1,6 +1,6 @@
 //! Who refers to an event.
 
-use protocol::{Event, Filter, Kind, TagFilter};
+use protocol::{Event, Filter, Kind, Reader, TagFilter};
 use runtime::clock::unix_millis;
 
 use super::{
@@ -40,7 +40,7 @@ pub async fn references(app: &App, event: &Event) -> Result<References, PageErro
         .collect();
     let now = unix_millis() / 1000;
     let (newest, deletions, count) = tokio::try_join!(find(app, &filters), find(app, &deletions), async {
-        Ok(app.store.count(&filters, now).await?)
+        Ok(app.store.count(&filters, &Reader::OPERATOR, now).await?)
     },)?;
     let newest = newest.iter().take(SHOWN as usize).map(|event| &event.json);
     let mut newest = rows(app, newest).await?;

@@ -5,7 +5,7 @@ use axum::{
     extract::{Query, State},
     response::{IntoResponse, Redirect, Response},
 };
-use protocol::{EventId, Filter};
+use protocol::{EventId, Filter, Reader};
 use runtime::{clock::unix_millis, config};
 use serde::Deserialize;
 use store::StoredEvent;
@@ -152,5 +152,6 @@ async fn answer(app: &App, question: Question) -> Result<Answer, PageError> {
 
 /// What matches, newest first.
 pub async fn find(app: &App, filters: &[Filter]) -> Result<Vec<StoredEvent>, PageError> {
-    Ok(app.store.query(filters, unix_millis() / 1000).await?.events)
+    let now = unix_millis() / 1000;
+    Ok(app.store.query(filters, &Reader::OPERATOR, now).await?.events)
 }

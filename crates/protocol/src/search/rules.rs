@@ -38,7 +38,7 @@ pub enum InvalidSearchRules {
 const MAX_LANGUAGES: usize = 4;
 
 /// Encrypted, or meant for one reader: direct messages, seals, rumors, gift wraps, groups of MLS.
-const PRIVATE: [u16; 9] = [4, 13, 14, 15, 443, 444, 445, 1059, 1060];
+const PRIVATE: [u16; 10] = [4, 13, 14, 15, 443, 444, 445, 1059, 1060, 21_059];
 
 const LANGUAGES: [(&str, Algorithm); 17] = [
     ("arabic", Algorithm::Arabic),

@@ -1,7 +1,7 @@
 //! What holds for every event.
 
 use proptest::prelude::*;
-use protocol::{ClientMessage, Event, EventId, PublicKey, Signature, VerifiedEvent, event_frame};
+use protocol::{ClientMessage, Event, EventId, Kind, PublicKey, Signature, VerifiedEvent, event_frame};
 
 use crate::arbitrary;
 
@@ -26,6 +26,7 @@ proptest! {
         prop_assert_eq!(&parse(json).unwrap(), &event);
         prop_assert_eq!(EventId::of_canonical(json.as_bytes()), Some(event.id));
         prop_assert_eq!(PublicKey::of_canonical(json.as_bytes()), Some(event.pubkey));
+        prop_assert_eq!(Kind::of_canonical(json.as_bytes()), Some(event.kind));
         prop_assert_eq!(&VerifiedEvent::from_canonical(json.to_owned()).unwrap(), &verified);
         prop_assert!(json.bytes().all(|byte| byte >= 0x20), "a page holds one event a line");
         prop_assert_eq!(VerifiedEvent::verify(event).unwrap().into_json(), json);

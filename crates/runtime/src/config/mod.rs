@@ -16,8 +16,8 @@ pub use listing::{Origin, Origins, Setting};
 pub use policy::{KindRule, Policy};
 pub use secret::Secret;
 pub use sections::{
-    Admin, Auth, Copies, Health, Limits, LogFormat, Membership, OnFailure, Plugins, Postgres, QueueLimits,
-    RateLimits, Redis, RelayInfo, Search, Telemetry, Websocket, Worker, WritePolicy,
+    Admin, Auth, Copies, Fee, Fees, Health, Limits, LogFormat, Membership, OnFailure, Plugins, Postgres,
+    Privacy, QueueLimits, RateLimits, Redis, RelayInfo, Search, Telemetry, Websocket, Worker, WritePolicy,
 };
 pub use sources::DEFAULTS;
 
@@ -55,6 +55,7 @@ pub struct Config {
     pub write_policy: WritePolicy,
     #[validate(nested)]
     pub auth: Auth,
+    pub privacy: Privacy,
     pub plugins: Plugins,
     pub admin: Admin,
     pub health: Health,
@@ -103,7 +104,20 @@ impl Config {
             return 0;
         }
         let rule = self.policy.rule(kind).and_then(|rule| rule.min_level);
-        rule.unwrap_or(self.auth.min_level_event)
+        let is_exempt = || self.auth.exempt_kinds.contains(&kind);
+        rule.unwrap_or_else(|| if is_exempt() { 0 } else { self.auth.min_level_event })
+    }
+
+    /// The lowest auth level that may ask for events, given what a command asks for in general and the kinds that each filter
+    /// names: 0 where all of them are exempt.
+    pub fn min_level_to_ask<'k>(&self, min: u8, kinds: impl IntoIterator<Item = Option<&'k [u16]>>) -> u8 {
+        let is_exempt = |kind: &u16| self.auth.exempt_kinds.contains(kind);
+        let are_exempt = |kinds: Option<&[u16]>| kinds.is_some_and(|kinds| kinds.iter().all(is_exempt));
+        if min > 0 && kinds.into_iter().all(are_exempt) {
+            0
+        } else {
+            min
+        }
     }
 
     /// Defaults, then the file that `SWITCHYARD_CONFIG` names, then the environment.

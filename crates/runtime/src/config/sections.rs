@@ -28,10 +28,37 @@ section!(RelayInfo {
     icon: String,
     banner: String,
     terms_of_service: String,
+    software: String,
+    payments_url: String,
+    fees: Fees,
     #[serde(deserialize_with = "empty_or_secret_key")]
     secret_key: Secret,
     urls: Vec<String>,
 });
+
+/// What the relay costs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fees {
+    #[serde(default)]
+    pub admission: Vec<Fee>,
+    #[serde(default)]
+    pub subscription: Vec<Fee>,
+    #[serde(default)]
+    pub publication: Vec<Fee>,
+}
+
+/// What something costs, as NIP-11 tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fee {
+    pub amount: u64,
+    pub unit: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<u16>,
+}
 
 section!(Redis {
     url: Secret,
@@ -196,7 +223,17 @@ section!(Auth {
     min_level_req: u8,
     #[validate(range(max = 4))]
     min_level_count: u8,
+    #[validate(range(max = 4))]
+    min_level_connection: u8,
+    exempt_kinds: Vec<u16>,
     max_age_s: u64,
+    #[validate(range(min = 1, max = 1000))]
+    max_keys: usize,
+});
+
+section!(Privacy {
+    direct_messages: bool,
+    gift_wraps: bool,
 });
 
 section!(Plugins { copies: Copies });

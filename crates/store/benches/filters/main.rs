@@ -17,7 +17,7 @@ mod shapes;
 
 use std::time::{Duration, Instant};
 
-use protocol::VerifiedEvent;
+use protocol::{Reader, VerifiedEvent};
 use rand::{SeedableRng, rngs::StdRng};
 use store::{SaveOutcome, Store};
 use tokio::sync::mpsc;
@@ -118,8 +118,13 @@ async fn measure(store: &Store, corpus: Corpus, repetitions: u64, name: &str, ve
             let filters = [filter];
             let start = Instant::now();
             found += match verb {
-                Verb::Query => store.query(&filters, now).await.unwrap().events.len() as u64,
-                Verb::Count => store.count(&filters, now).await.unwrap(),
+                Verb::Query => store
+                    .query(&filters, &Reader::OPERATOR, now)
+                    .await
+                    .unwrap()
+                    .events
+                    .len() as u64,
+                Verb::Count => store.count(&filters, &Reader::OPERATOR, now).await.unwrap(),
             };
             times.push(start.elapsed());
         }

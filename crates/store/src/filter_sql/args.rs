@@ -11,6 +11,10 @@ pub(crate) struct Wanted<'f> {
     pub authors: Option<Vec<i32>>,
     /// The authors are those whom events were signed for (NIP-26), not those who signed.
     pub as_delegators: bool,
+    /// Private messages, which nobody signs for another.
+    pub is_private: bool,
+    /// Kinds that are left out, of a filter that names none.
+    pub without: &'static [u16],
     /// What it searches for.
     pub search: Option<TsQuery>,
 }
@@ -83,6 +87,15 @@ impl Args {
     pub fn kinds(&mut self, wanted: &Wanted) -> Option<String> {
         let kinds = wanted.filter.kinds.as_ref()?;
         Some(self.int4s(kinds.iter().copied().map(i32::from).collect()))
+    }
+
+    /// The condition that leaves kinds out, on a column.
+    pub fn other_kinds(&mut self, wanted: &Wanted, column: &str) -> Option<String> {
+        if wanted.without.is_empty() {
+            return None;
+        }
+        let kinds = self.int4s(wanted.without.iter().copied().map(i32::from).collect());
+        Some(format!("{column} <> ALL ({kinds})"))
     }
 
     /// The filter's authors, if it names any.

@@ -25,6 +25,7 @@ pub(super) fn conditions(wanted: &Wanted, args: &mut Args) -> String {
         conditions.push(format!("id = ANY ({ids})"));
     }
     conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
+    conditions.extend(args.other_kinds(wanted, "kind"));
     conditions.extend(args.authors(wanted).map(|authors| {
         if wanted.as_delegators {
             // `event_delegators` has no column of this name: it is the event's.

@@ -20,6 +20,7 @@ pub(crate) fn estimated(wanted: &Wanted, driver: Option<Driver>) -> FilterQuery 
                 format!("created_at <= {}", args.int(wanted.until())),
             ];
             conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
+            conditions.extend(args.other_kinds(wanted, "kind"));
             conditions.extend(
                 args.authors(wanted)
                     .map(|authors| format!("author = ANY ({authors})")),

@@ -58,7 +58,10 @@ impl Slots {
             let slots = format!("SELECT v, k AS kind FROM unnest({values}) v CROSS JOIN unnest({list}) k");
             return Self::new(slots, count * kinds);
         }
-        let first = jump(driver, &values);
+        let first = match args.other_kinds(wanted, "a.kind") {
+            Some(others) => format!("SELECT * FROM ({}) a WHERE {others}", jump(driver, &values)),
+            None => jump(driver, &values),
+        };
         if wanted.filter.until.is_none() && !is_narrowed(driver, wanted) {
             return Self::FirstOfEachKind(first);
         }
@@ -146,7 +149,7 @@ impl Scan {
         let (table, seq, value) = table(driver);
         let mut conditions = vec![format!("x.created_at <= {}", args.int(wanted.until()))];
         match driver {
-            Driver::Time => {}
+            Driver::Time => conditions.extend(args.other_kinds(wanted, "x.kind")),
             Driver::Kinds => conditions.push("x.kind = s.kind".to_owned()),
             Driver::Authors | Driver::Delegators | Driver::Tag(_) => {
                 conditions.push(format!("x.{value} = s.v AND x.kind = s.kind"));

@@ -6,16 +6,17 @@ use crate::{
     filter_sql::{Args, FilterQuery},
     query::{Found, Rest},
 };
-use protocol::Filter;
+use protocol::{Filter, View};
 
 impl Store {
     /// What matches a filter that searches, the best first: `ts_rank` with titles before summaries before text, by the length
-    /// of the text; of equally good ones the newest first. Of many matches the newest are ranked.
+    /// of the text; of equally good ones the newest first; no private messages, which are not searchable. Of many matches the newest are ranked.
     pub(crate) async fn search(&self, filter: &Filter, now: u64) -> Result<Found, StoreError> {
         let Some(searching) = &self.searching else {
             return Ok(Found::default());
         };
-        let Some(wanted) = self.wanted(filter).await? else {
+        let view = View::of(filter);
+        let Some(wanted) = self.wanted(&view).await? else {
             return Ok(Found::default());
         };
         let Some(query) = &wanted.search else {

@@ -6,7 +6,7 @@
 
 use std::collections::BinaryHeap;
 
-use protocol::{Filter, Kind, KindClass};
+use protocol::{Filter, Kind, KindClass, Reader};
 
 use super::{
     contents::{Contents, List},
@@ -19,14 +19,14 @@ pub(super) const LOOKS: usize = 50_000;
 
 impl Contents {
     /// The answer, or `None` when Postgres has to be asked.
-    pub fn answer(&self, filter: &Filter, now: u64) -> Option<Found> {
+    pub fn answer(&self, filter: &Filter, reader: &Reader<'_>, now: u64) -> Option<Found> {
         if filter.searched().is_some() {
             return None;
         }
         if filter.matches_nothing() {
             return Some(Found::default());
         }
-        let test = Test::new(filter, now);
+        let test = Test::new(filter, reader, now);
         let limit = filter.limit.unwrap_or(0) as usize;
         if filter.ids.is_some() {
             return self.by_ids(filter, &test).map(|events| Found::cut(events, limit));
@@ -68,7 +68,8 @@ impl Contents {
             return self.floor() == 0 || ids.iter().all(|id| self.with_id(id).is_some());
         }
         let enough = (filter.limit.unwrap_or(0) as usize + 1).min(self.at_most(filter));
-        self.covers(filter) || candidates(&self.lists(filter, &Test::new(filter, now))) >= enough
+        self.covers(filter)
+            || candidates(&self.lists(filter, &Test::new(filter, &Reader::OPERATOR, now))) >= enough
     }
 
     /// Whether everything that the filter asks for is young enough.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use protocol::{Filter, Hll, HllOffset};
+use protocol::{Filter, Hll, HllOffset, Reader};
 
 use super::{
     Window,
@@ -14,12 +14,12 @@ use crate::count::AuthorCount;
 
 impl Window {
     /// What matches any of the filters, each event once; `None` when Postgres has to be asked.
-    pub async fn count(&self, filters: &[Filter], now: u64) -> Option<u64> {
+    pub async fn count(&self, filters: &[Filter], reader: &Reader<'_>, now: u64) -> Option<u64> {
         self.look(filters, now, |contents| {
             let mut found = HashSet::new();
             let mut count = 0;
             for filter in filters {
-                contents.each(filter, now, |place, _| {
+                contents.each(filter, reader, now, |place, _| {
                     count += u64::from(filters.len() == 1 || found.insert(place.slot));
                 });
             }
@@ -29,10 +29,16 @@ impl Window {
     }
 
     /// What matches the filter, and the registers of the authors; `None` when Postgres has to be asked.
-    pub async fn count_authors(&self, filter: &Filter, offset: HllOffset, now: u64) -> Option<AuthorCount> {
+    pub async fn count_authors(
+        &self,
+        filter: &Filter,
+        offset: HllOffset,
+        reader: &Reader<'_>,
+        now: u64,
+    ) -> Option<AuthorCount> {
         self.look(std::slice::from_ref(filter), now, |contents| {
             let (mut count, mut hll) = (0, Hll::default());
-            contents.each(filter, now, |_, entry| {
+            contents.each(filter, reader, now, |_, entry| {
                 count += 1;
                 hll.add(&entry.author, offset);
             });
@@ -65,15 +71,16 @@ impl Contents {
             && (filter.matches_nothing()
                 || self.covers(filter)
                     && (filter.ids.is_some()
-                        || candidates(&self.lists(filter, &Test::new(filter, now))) <= LOOKS))
+                        || candidates(&self.lists(filter, &Test::new(filter, &Reader::OPERATOR, now)))
+                            <= LOOKS))
     }
 
-    /// Each event that matches, once.
-    fn each(&self, filter: &Filter, now: u64, mut found: impl FnMut(Place, &Entry)) {
+    /// Each event that matches and may be seen, once.
+    fn each(&self, filter: &Filter, reader: &Reader<'_>, now: u64, mut found: impl FnMut(Place, &Entry)) {
         if filter.matches_nothing() {
             return;
         }
-        let test = Test::new(filter, now);
+        let test = Test::new(filter, reader, now);
         if let Some(ids) = &filter.ids {
             for slot in ids.iter().filter_map(|id| self.slot(id)) {
                 let entry = self.at(slot);

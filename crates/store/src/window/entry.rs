@@ -1,9 +1,12 @@
 //! One event in memory: its bytes, and what filters ask for.
 
 use bytes::Bytes;
-use protocol::{EventId, Filter, PublicKey};
+use protocol::{EventId, Filter, Kind, PublicKey, Reader};
 
-use crate::{keys::tag_key, recheck::Recheck};
+use crate::{
+    keys::tag_key,
+    recheck::{Recheck, has_recipient},
+};
 
 /// What an entry and its places in the lists take beside its JSON, measured on a realistic set of events.
 const ENTRY_BYTES: usize = 320;
@@ -65,9 +68,10 @@ impl Entry {
     }
 }
 
-/// A filter as entries are tested with it.
+/// A filter as entries are tested with it, for one reader.
 pub(super) struct Test<'f> {
     filter: &'f Filter,
+    reader: &'f Reader<'f>,
     /// Of each letter the keys of its values.
     pub tags: Vec<Vec<i64>>,
     recheck: Recheck,
@@ -75,7 +79,7 @@ pub(super) struct Test<'f> {
 }
 
 impl<'f> Test<'f> {
-    pub fn new(filter: &'f Filter, now: u64) -> Self {
+    pub fn new(filter: &'f Filter, reader: &'f Reader<'f>, now: u64) -> Self {
         let keys = |tag: &protocol::TagFilter| {
             tag.values
                 .iter()
@@ -84,6 +88,7 @@ impl<'f> Test<'f> {
         };
         Self {
             filter,
+            reader,
             tags: filter.tags.iter().map(keys).collect(),
             recheck: Recheck::new(filter),
             now,
@@ -99,17 +104,26 @@ impl<'f> Test<'f> {
                 .kinds
                 .as_ref()
                 .is_none_or(|kinds| kinds.binary_search(&entry.kind).is_ok())
-            && filter.authors.as_ref().is_none_or(|authors| {
-                entry
-                    .authors()
-                    .any(|author| authors.binary_search(&author).is_ok())
-            })
+            && self.is_by_any(entry)
             && filter
                 .ids
                 .as_ref()
                 .is_none_or(|ids| ids.binary_search(&entry.id).is_ok())
             && self.has_tags(entry)
             && !entry.is_expired(self.now)
+            && self.reader.may_see(Kind(entry.kind), &entry.author, |key| {
+                has_recipient(&entry.json, key)
+            })
+    }
+
+    /// Private messages are by who signed them only.
+    fn is_by_any(&self, entry: &Entry) -> bool {
+        let Some(authors) = &self.filter.authors else {
+            return true;
+        };
+        let is_asked = |author: &PublicKey| authors.binary_search(author).is_ok();
+        is_asked(&entry.author)
+            || entry.delegator.is_some_and(|key| is_asked(&key)) && !self.reader.keeps(Kind(entry.kind))
     }
 
     /// By 64 bits first: nearly all that do not match end there.

@@ -21,7 +21,7 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use protocol::Filter;
+use protocol::{Filter, Reader};
 use sqlx::PgPool;
 use tracing::warn;
 
@@ -114,7 +114,7 @@ impl Window {
     }
 
     /// The answers to those filters that the window can answer; `None` where Postgres has to be asked.
-    pub async fn answer(&self, filters: &[Filter], now: u64) -> Vec<Option<Found>> {
+    pub async fn answer(&self, filters: &[Filter], reader: &Reader<'_>, now: u64) -> Vec<Option<Found>> {
         let filters_asked = filters.len() as u64;
         self.asked.fetch_add(filters_asked, Ordering::Relaxed);
         if !self.may_answer(filters, now) || !self.catch_up_or_give_up().await {
@@ -126,7 +126,7 @@ impl Window {
         };
         let answers: Vec<_> = filters
             .iter()
-            .map(|filter| followed.contents.answer(filter, now))
+            .map(|filter| followed.contents.answer(filter, reader, now))
             .collect();
         let answered = answers.iter().flatten().count() as u64;
         self.answered.fetch_add(answered, Ordering::Relaxed);
