@@ -6,6 +6,7 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -416,13 +417,21 @@ fn binary(name: &str) -> PathBuf {
 }
 
 /// Not one of those that the system gives to outgoing connections: such a connection could take it before the process
-/// listens, or while it is restarted.
+/// listens, or while it is restarted. And for the life of this test none that another test was given.
 pub(crate) fn free_address() -> String {
+    static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = top().join(".data/test/ports");
+    std::fs::create_dir_all(&folder).expect("a folder for the locks of ports");
     let mut random = rand::rng();
-    std::iter::repeat_with(|| format!("127.0.0.1:{}", random.random_range(20_000..32_000)))
-        .take(1000)
-        .find(|address| TcpListener::bind(address).is_ok())
-        .expect("a free port")
+    for _ in 0..1000 {
+        let port = random.random_range(20_000..32_000);
+        let lock = File::create(folder.join(port.to_string())).expect("a lock file");
+        if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            TAKEN.lock().expect("nobody panics with it").push(lock);
+            return format!("127.0.0.1:{port}");
+        }
+    }
+    panic!("there is no free port");
 }
 
 async fn get(address: &str, path: &str) -> Option<String> {
