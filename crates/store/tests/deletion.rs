@@ -210,3 +210,27 @@ async fn by_what_an_event_was_deleted_is_known() {
     save_each(&store, &[&deletion]).await;
     assert_eq!(store.deletion_of(note.id()).await.unwrap(), Some(deletion.id()));
 }
+
+/// A deletion request that was signed for another (NIP-26), which that other asked to delete before it came.
+#[tokio::test]
+async fn a_delegated_request_cannot_be_deleted_either() {
+    let store = store().await.with_delegation(true);
+    let note = note("regret").by("bob").at(1000).verified();
+    let request = testkit::event(5)
+        .by("bob")
+        .at(1001)
+        .tag(["e", &note.id().to_string()])
+        .tag([
+            "delegation",
+            &Keys::of("alice").pubkey(),
+            "",
+            "checked by whoever saves",
+        ])
+        .verified();
+    let against_it = deletion_of(&request, "alice", 1002);
+    assert_eq!(
+        save_each(&store, &[&note, &against_it, &request]).await,
+        [Stored, Stored, Stored]
+    );
+    assert_eq!(found(&store, json!({})).await, json(&[&against_it, &request]));
+}
