@@ -76,34 +76,29 @@ async fn every_pubsub_connection_is_killed_again_and_again() {
     assert_eq!(written.cut_off, 0, "no client noticed");
 }
 
-#[tokio::test]
-async fn redis_is_full() {
+/// An order makes Redis refuse what is written to it, and another one ends that.
+async fn refuses_for_a_while(refuse: &str, accept: &str) {
     let redis = PrivateRedis::start().await;
     let stack = impatient(&redis).start().await;
     let mut client = stack.client().await;
     let mut load = Load::start(&stack.url(), "alice").await;
     load.goes_on(100).await;
-    redis.order("CONFIG SET maxmemory 1").await;
+    redis.order(refuse).await;
     is_refused(&mut client).await;
-    redis.order("CONFIG SET maxmemory 0").await;
+    redis.order(accept).await;
     load.goes_on(100).await;
     let written = load.settle(&stack).await;
     assert_eq!(written.cut_off, 0);
 }
 
 #[tokio::test]
+async fn redis_is_full() {
+    refuses_for_a_while("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0").await;
+}
+
+#[tokio::test]
 async fn redis_is_a_read_only_replica_for_a_while() {
-    let redis = PrivateRedis::start().await;
-    let stack = impatient(&redis).start().await;
-    let mut client = stack.client().await;
-    let mut load = Load::start(&stack.url(), "alice").await;
-    load.goes_on(100).await;
-    redis.order("REPLICAOF 127.0.0.1 1").await;
-    is_refused(&mut client).await;
-    redis.order("REPLICAOF NO ONE").await;
-    load.goes_on(100).await;
-    let written = load.settle(&stack).await;
-    assert_eq!(written.cut_off, 0);
+    refuses_for_a_while("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE").await;
 }
 
 #[tokio::test]

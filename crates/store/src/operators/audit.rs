@@ -1,5 +1,7 @@
 //! What operators changed: who, when, from what to what.
 
+use sqlx::PgConnection;
+
 use crate::{Store, StoreError};
 
 /// Something that was done.
@@ -39,18 +41,9 @@ pub struct NewAuditEntry<'a> {
 impl Store {
     /// Notes what an operator did.
     pub async fn note(&self, entry: NewAuditEntry<'_>) -> Result<(), StoreError> {
-        sqlx::query!(
-            "INSERT INTO audit_log (operator, act, target, old, new) VALUES ($1, $2, $3, $4, $5)",
-            entry.operator,
-            entry.act,
-            entry.target,
-            entry.old,
-            entry.new
-        )
-        .execute(&self.writes)
-        .await
-        .map(drop)
-        .map_err(StoreError::during("note what an operator did"))
+        let failed = StoreError::during("note what an operator did");
+        let mut connection = self.writes.acquire().await.map_err(failed)?;
+        note(&mut connection, entry).await.map_err(failed)
     }
 
     /// The newest entries whose act starts with `area` (empty: all), older than `before`.
@@ -72,4 +65,19 @@ impl Store {
         .await
         .map_err(StoreError::during("read the audit log"))
     }
+}
+
+/// Notes it in the transaction of the act, where there is one.
+pub(crate) async fn note(connection: &mut PgConnection, entry: NewAuditEntry<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO audit_log (operator, act, target, old, new) VALUES ($1, $2, $3, $4, $5)",
+        entry.operator,
+        entry.act,
+        entry.target,
+        entry.old,
+        entry.new
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }

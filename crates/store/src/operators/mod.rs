@@ -6,5 +6,6 @@ mod keys;
 mod sessions;
 
 pub use accounts::{Account, Credentials, NewOperator};
+pub(crate) use audit::note;
 pub use audit::{AuditEntry, NewAuditEntry};
 pub use sessions::{NewSession, Session, SessionOperator};

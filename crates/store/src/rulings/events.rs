@@ -2,8 +2,8 @@
 
 use protocol::EventId;
 
-use super::{Part, Ruled, Verdict, note};
-use crate::{NewAuditEntry, Store, StoreError};
+use super::{Part, Ruled, Ruling, Verdict};
+use crate::{Store, StoreError};
 
 impl Store {
     /// Bans an event, stored or not, and removes it; or lets a reported one stay.
@@ -28,18 +28,13 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .map_err(failed)?;
-        let entry = NewAuditEntry {
+        let ruling = Ruling {
             operator,
-            act: if is_allowed {
-                "access.allow_event"
-            } else {
-                "access.ban_event"
-            },
-            target: &id.to_string(),
-            old: "",
-            new: reason,
+            verdict,
+            about: "event",
+            target: id.to_string(),
         };
-        note(&mut transaction, entry).await.map_err(failed)?;
+        ruling.note(&mut transaction, reason).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         if !is_allowed {
             self.remove_banned(1000).await?;
@@ -65,22 +60,13 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(failed)?;
-        if let Some(reason) = &reason {
-            let entry = NewAuditEntry {
-                operator,
-                act: if is_allowed {
-                    "access.unallow_event"
-                } else {
-                    "access.unban_event"
-                },
-                target: &id.to_string(),
-                old: reason,
-                new: "",
-            };
-            note(&mut transaction, entry).await.map_err(failed)?;
-        }
-        transaction.commit().await.map_err(failed)?;
-        Ok(reason.is_some())
+        let ruling = Ruling {
+            operator,
+            verdict,
+            about: "event",
+            target: id.to_string(),
+        };
+        ruling.note_end(transaction, reason).await.map_err(failed)
     }
 
     /// The banned events, or those that may stay, the latest first; and how many there are.

@@ -1,7 +1,7 @@
 //! Kinds that nobody may write, or the only ones that may be written.
 
-use super::{Ruled, Verdict, note};
-use crate::{NewAuditEntry, Store, StoreError};
+use super::{Ruled, Ruling, Verdict};
+use crate::{Store, StoreError};
 
 impl Store {
     /// Bans or allows a kind; what was decided about it before is over.
@@ -26,18 +26,13 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .map_err(failed)?;
-        let entry = NewAuditEntry {
+        let ruling = Ruling {
             operator,
-            act: if is_allowed {
-                "access.allow_kind"
-            } else {
-                "access.ban_kind"
-            },
-            target: &kind.to_string(),
-            old: "",
-            new: reason,
+            verdict,
+            about: "kind",
+            target: kind.to_string(),
         };
-        note(&mut transaction, entry).await.map_err(failed)?;
+        ruling.note(&mut transaction, reason).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)
     }
 
@@ -54,22 +49,13 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(failed)?;
-        if let Some(reason) = &reason {
-            let entry = NewAuditEntry {
-                operator,
-                act: if is_allowed {
-                    "access.unallow_kind"
-                } else {
-                    "access.unban_kind"
-                },
-                target: &kind.to_string(),
-                old: reason,
-                new: "",
-            };
-            note(&mut transaction, entry).await.map_err(failed)?;
-        }
-        transaction.commit().await.map_err(failed)?;
-        Ok(reason.is_some())
+        let ruling = Ruling {
+            operator,
+            verdict,
+            about: "kind",
+            target: kind.to_string(),
+        };
+        ruling.note_end(transaction, reason).await.map_err(failed)
     }
 
     /// The banned or the allowed kinds in their order.

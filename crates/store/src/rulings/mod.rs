@@ -13,7 +13,7 @@ mod roles;
 
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use crate::{NewAuditEntry, Store, StoreError};
+use crate::{NewAuditEntry, Store, StoreError, operators::note};
 
 pub use info::InfoField;
 pub use levels::{Subscriber, TrustedAuthor};
@@ -69,17 +69,56 @@ impl Store {
     }
 }
 
-/// Notes in the transaction of the act.
-async fn note(connection: &mut PgConnection, entry: NewAuditEntry<'_>) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO audit_log (operator, act, target, old, new) VALUES ($1, $2, $3, $4, $5)",
-        entry.operator,
-        entry.act,
-        entry.target,
-        entry.old,
-        entry.new
-    )
-    .execute(connection)
-    .await
-    .map(drop)
+/// A ruling as the log has it.
+struct Ruling<'a> {
+    operator: &'a str,
+    verdict: Verdict,
+    /// `event`, `kind` or `pubkey`.
+    about: &'static str,
+    target: String,
+}
+
+impl Ruling<'_> {
+    /// Notes that it holds from now on.
+    async fn note(&self, connection: &mut PgConnection, reason: &str) -> Result<(), sqlx::Error> {
+        let act = match self.verdict {
+            Verdict::Banned => "ban",
+            Verdict::Allowed => "allow",
+        };
+        self.write(connection, act, "", reason).await
+    }
+
+    /// Notes that it is taken back, for which reason it was, and commits; whether there was one.
+    async fn note_end(
+        &self,
+        mut transaction: Transaction<'_, Postgres>,
+        reason: Option<String>,
+    ) -> Result<bool, sqlx::Error> {
+        if let Some(reason) = &reason {
+            let act = match self.verdict {
+                Verdict::Banned => "unban",
+                Verdict::Allowed => "unallow",
+            };
+            self.write(&mut transaction, act, reason, "").await?;
+        }
+        transaction.commit().await?;
+        Ok(reason.is_some())
+    }
+
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        act: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<(), sqlx::Error> {
+        let entry = NewAuditEntry {
+            operator: self.operator,
+            act: &format!("access.{act}_{}", self.about),
+            target: &self.target,
+            old,
+            new,
+        };
+        note(connection, entry).await
+    }
 }

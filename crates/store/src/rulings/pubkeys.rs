@@ -2,8 +2,8 @@
 
 use protocol::PublicKey;
 
-use super::{Part, Ruled, Verdict, note};
-use crate::{NewAuditEntry, Store, StoreError};
+use super::{Part, Ruled, Ruling, Verdict};
+use crate::{Store, StoreError};
 
 impl Store {
     /// Bans or allows a key; what was decided about it before is over. `without_events`: what a banned key has written goes too.
@@ -30,18 +30,13 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .map_err(failed)?;
-        let entry = NewAuditEntry {
+        let ruling = Ruling {
             operator,
-            act: if is_allowed {
-                "access.allow_pubkey"
-            } else {
-                "access.ban_pubkey"
-            },
-            target: &pubkey.to_string(),
-            old: "",
-            new: reason,
+            verdict,
+            about: "pubkey",
+            target: pubkey.to_string(),
         };
-        note(&mut transaction, entry).await.map_err(failed)?;
+        ruling.note(&mut transaction, reason).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)
     }
 
@@ -63,22 +58,13 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(failed)?;
-        if let Some(reason) = &reason {
-            let entry = NewAuditEntry {
-                operator,
-                act: if is_allowed {
-                    "access.unallow_pubkey"
-                } else {
-                    "access.unban_pubkey"
-                },
-                target: &pubkey.to_string(),
-                old: reason,
-                new: "",
-            };
-            note(&mut transaction, entry).await.map_err(failed)?;
-        }
-        transaction.commit().await.map_err(failed)?;
-        Ok(reason.is_some())
+        let ruling = Ruling {
+            operator,
+            verdict,
+            about: "pubkey",
+            target: pubkey.to_string(),
+        };
+        ruling.note_end(transaction, reason).await.map_err(failed)
     }
 
     /// The banned or the allowed keys, the latest first; and how many there are.
