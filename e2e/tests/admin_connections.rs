@@ -1,13 +1,125 @@
-//! Ten thousand connections on one page, in time.
+//! The Connections page: who is connected, and the end of some of them.
 
 use std::time::Instant;
 
-use testkit::{Stack, request};
+use serde_json::json;
+use testkit::{Client, Keys, Stack, TestRedis, note};
+
+use crate::operator::{Operator, operated, signed_in, with_operator};
+
+async fn is_closed_by_an_operator(mut client: Client) {
+    assert_eq!(u16::from(client.closed().await.code), 3502);
+}
+
+/// Clients reach it through a proxy.
+async fn behind_a_proxy() -> Stack {
+    let stack = Stack::builder()
+        .relays(2)
+        .set("WEBSOCKET__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#);
+    operated(stack).await
+}
+
+async fn client_from(stack: &Stack, relay: usize, address: &str) -> Client {
+    Client::connect_with(&stack.url_of(relay), &[("x-forwarded-for", address)]).await
+}
+
+#[tokio::test]
+async fn a_client_is_disconnected() {
+    let stack = with_operator().await;
+    let mut client = stack.client().await;
+    client.req("feed <b>", &[json!({ "kinds": [1] })]).await;
+    let browser = signed_in(&stack).await;
+    let id = client.challenge.clone();
+    let path = format!("/connections/{id}");
+    browser.go(&path).await;
+    for _ in 0..100 {
+        if browser.text("main").await.contains("feed <b>") {
+            break;
+        }
+        browser.go(&path).await;
+    }
+    assert!(browser.text("main pre").await.contains("\"kinds\":[1]"));
+    browser.click("form[action='/connections/close'] button").await;
+    assert_eq!(u16::from(client.closed().await.code), 3502);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn all_connections_of_an_address_are_closed_and_no_others() {
+    let stack = behind_a_proxy().await;
+    let (here, there) = (
+        client_from(&stack, 0, "203.0.113.7").await,
+        client_from(&stack, 1, "203.0.113.7").await,
+    );
+    let mut neighbour = client_from(&stack, 0, "203.0.113.70").await;
+    let browser = signed_in(&stack).await;
+    // The neighbour's begins alike.
+    browser
+        .until("/connections?q=203.0.113.7", "3 of 3 on 2 relay-ws")
+        .await;
+    browser.go(&format!("/connections/{}", here.challenge)).await;
+    browser.agree_to_everything().await;
+    browser.click("[value=address] + button").await;
+    assert!(
+        browser
+            .text(".flash.good")
+            .await
+            .contains("2 connections are closed.")
+    );
+    is_closed_by_an_operator(here).await;
+    is_closed_by_an_operator(there).await;
+    neighbour.accepted(&note("still here").sign()).await;
+    browser.until("/connections", "1 on 1 relay-ws").await;
+    browser.until("/settings/history", "address 203.0.113.7").await;
+    let noted = browser.text("tbody tr").await;
+    for part in ["boss", "connections.close", "2 closed"] {
+        assert!(noted.contains(part), "{noted}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn all_connections_of_a_key_are_closed_and_no_others() {
+    let stack = behind_a_proxy().await;
+    let (mut here, mut there) = (
+        client_from(&stack, 0, "203.0.113.7").await,
+        client_from(&stack, 1, "2001:db8::7").await,
+    );
+    let (mut bob, mut nobody) = (
+        client_from(&stack, 0, "203.0.113.7").await,
+        client_from(&stack, 0, "203.0.113.7").await,
+    );
+    for (client, name) in [(&mut here, "alice"), (&mut there, "alice"), (&mut bob, "bob")] {
+        client.authenticate(name).await;
+    }
+    let browser = signed_in(&stack).await;
+    let alice = Keys::of("alice").pubkey();
+    browser
+        .until(&format!("/connections?q={alice}"), "2 of 4 on")
+        .await;
+    browser.go(&format!("/connections/{}", there.challenge)).await;
+    browser.agree_to_everything().await;
+    browser.click("[value=pubkey] + button").await;
+    assert!(
+        browser
+            .text(".flash.good")
+            .await
+            .contains("2 connections are closed.")
+    );
+    is_closed_by_an_operator(here).await;
+    is_closed_by_an_operator(there).await;
+    bob.accepted(&note("still here").by("bob").sign()).await;
+    nobody.accepted(&note("still here, too").sign()).await;
+    browser
+        .until("/settings/history", &format!("pubkey {alice}"))
+        .await;
+    browser.close().await;
+}
 
 #[tokio::test]
 async fn ten_thousand_connections_are_listed() {
     let stack = Stack::builder().admin().start().await;
-    let redis = testkit::TestRedis::connect().await;
+    let redis = TestRedis::connect().await;
     let process = redis
         .run::<Vec<String>>("HKEYS", &[&stack.key("relay_processes")])
         .await
@@ -37,27 +149,14 @@ async fn ten_thousand_connections_are_listed() {
                 .await;
         }
     }
-    let mut database = stack.database.connect().await;
-    let token = "a".repeat(64);
-    sqlx::query(
-        "WITH o AS (INSERT INTO operators (name) VALUES ('boss') RETURNING id)
-        INSERT INTO operator_sessions (token_hash, operator_id, address, user_agent, expires_at)
-        SELECT sha256($1), id, '127.0.0.1', 'test', now() + interval '1 hour' FROM o",
-    )
-    .bind(token.as_bytes())
-    .execute(&mut database)
-    .await
-    .unwrap();
-    let cookie = format!("switchyard_session={token}");
+    let operator = Operator::of(&stack).await;
     let mut fastest = u128::MAX;
     for sort in ["-start", "address", "-out", "-subscriptions", "level"] {
         let began = Instant::now();
-        let path = format!("/connections?sort={sort}&page=3");
-        let page = request(stack.admin_address(), "GET", &path, &[("Cookie", &cookie)], "").await;
+        let page = operator.page(&format!("/connections?sort={sort}&page=3")).await;
         fastest = fastest.min(began.elapsed().as_millis());
-        assert_eq!(page.status, 200, "{}", page.head);
-        assert!(page.body.contains("10\u{202f}000 on 1"), "{}", page.body);
-        assert_eq!(page.body.matches("203.0.113.7</code>").count(), 50);
+        assert!(page.contains("10\u{202f}000 on 1"), "{}", page);
+        assert_eq!(page.matches("203.0.113.7</code>").count(), 50);
     }
     // Without optimization, beside other tests: the bound is far from what a release build takes.
     assert!(fastest < 2000, "{fastest} ms");

@@ -1,8 +1,10 @@
 //! What watches the processes: whether they live, whether they can work, and their metrics.
 
-use testkit::Stack;
+use testkit::{HttpAnswer, Stack, request};
 
-use crate::http::get;
+async fn get(address: &str, path: &str) -> HttpAnswer {
+    request(address, "GET", path, &[], "").await
+}
 
 #[tokio::test]
 async fn every_process_tells_of_its_health_on_an_address_of_its_own() {

@@ -2,8 +2,13 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::too_many_lines, reason = "tests")]
 
 mod admin;
+mod admin_access;
 mod admin_connections;
-mod admin_pages;
+mod admin_events;
+mod admin_overview;
+mod admin_queues;
+mod admin_settings;
+mod admin_sign_in;
 mod auth_levels;
 mod bad_input;
 mod browser;
@@ -16,7 +21,6 @@ mod faults_processes;
 mod faults_redis;
 mod health;
 mod hostile;
-mod http;
 mod import_export;
 mod kinds;
 mod metrics;
@@ -43,7 +47,7 @@ mod nip70;
 mod nip77;
 mod nip86;
 mod nip98;
-mod pages;
+mod operator;
 mod plugins;
 mod policies;
 mod privacy;

@@ -55,6 +55,7 @@ struct List {
     asked: Asked,
     rows: Vec<Row>,
     paging: Paging,
+    found: usize,
     all: usize,
     processes: usize,
 }
@@ -212,6 +213,7 @@ async fn list(
     introduce(&app, &mut rows).await?;
     render(&List {
         rows,
+        found: paging.total,
         processes: processes.len(),
         frame,
         asked,

@@ -19,19 +19,27 @@ use crate::{
 /// Characters of a reason.
 const MOST: usize = 300;
 
-/// Why.
+/// The button that was pressed.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    Event,
+    Author,
+}
+
+/// What is banned, and why.
 #[derive(Debug, Deserialize, Validate)]
 pub struct Form {
+    what: What,
     #[serde(default)]
     #[validate(custom(function = reason))]
     reason: String,
-    /// `on`: with all that they wrote.
+    /// `on`: the author with all that they wrote.
     #[serde(default)]
     without_events: String,
 }
 
-/// Removes an event; it stays away.
-pub async fn ban_event(
+pub async fn ban(
     State(app): State<App>,
     Path(id): Path<String>,
     frame: Frame,
@@ -42,41 +50,26 @@ pub async fn ban_event(
         return show::page(&app, &id, frame, errors.into(), form.reason).await;
     }
     let event = show::event(&app, &id).await?;
-    app.store
-        .rule_event(&me.operator.name, event.id, Verdict::Banned, form.reason.trim())
-        .await?;
-    rulings::banned(&app).await?;
-    Ok(Then::done("/events", "The event is removed and will not come back.").into_response())
-}
-
-/// Bans the author of an event.
-pub async fn ban_author(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    frame: Frame,
-    me: SignedIn,
-    Posted(form): Posted<Form>,
-) -> Result<Response, PageError> {
-    if let Err(errors) = form.validate() {
-        return show::page(&app, &id, frame, errors.into(), form.reason).await;
-    }
-    let event = show::event(&app, &id).await?;
+    let (by, banned, reason) = (&me.operator.name, Verdict::Banned, form.reason.trim());
     let without_events = form.without_events == "on";
-    app.store
-        .rule_pubkey(
-            &me.operator.name,
-            event.pubkey,
-            Verdict::Banned,
-            form.reason.trim(),
-            without_events,
-        )
-        .await?;
-    rulings::banned(&app).await?;
-    let said = if without_events {
-        "The author is banned; their events are being removed."
-    } else {
-        "The author is banned; what they wrote stays."
+    let said = match form.what {
+        What::Event => {
+            app.store.rule_event(by, event.id, banned, reason).await?;
+            "The event is removed and will not come back."
+        }
+        What::Author => {
+            let author = event.pubkey;
+            app.store
+                .rule_pubkey(by, author, banned, reason, without_events)
+                .await?;
+            if without_events {
+                "The author is banned; their events are being removed."
+            } else {
+                "The author is banned; what they wrote stays."
+            }
+        }
     };
+    rulings::banned(&app).await?;
     Ok(Then::done("/events", said).into_response())
 }
 

@@ -21,6 +21,5 @@ pub fn routes() -> Router<App> {
         .route("/events", get(search::show))
         .route("/events/live", get(latest::moving))
         .route("/events/{id}", get(show::show))
-        .route("/events/{id}/ban", post(act::ban_event))
-        .route("/events/{id}/ban-author", post(act::ban_author))
+        .route("/events/{id}/ban", post(act::ban))
 }

@@ -22,81 +22,82 @@ pub struct Which {
     up_to: String,
 }
 
-pub async fn retry(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    me: SignedIn,
-    Posted(which): Posted<Which>,
-) -> Result<Then, PageError> {
-    let queue = named(&name)?;
-    let count = if which.id.is_empty() {
-        app.producer
-            .retry_dead_letters(queue, entry_id(&which.up_to)?)
-            .await?
-    } else {
-        u64::from(
-            app.producer
-                .retry_dead_letter(queue, entry_id(&which.id)?)
-                .await?,
-        )
-    };
-    note(&app, &me, "queues.retry", &name, &which, count).await?;
-    Ok(then(&name, count, "enqueued again"))
+/// What is done with them.
+#[derive(Clone, Copy)]
+enum Act {
+    Retry,
+    Drop,
 }
 
-pub async fn drop_dead(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    me: SignedIn,
-    Posted(which): Posted<Which>,
-) -> Result<Then, PageError> {
-    let queue = named(&name)?;
-    let count = if which.id.is_empty() {
-        app.producer
-            .delete_dead_letters(queue, entry_id(&which.up_to)?)
-            .await?
-    } else {
-        u64::from(
-            app.producer
-                .delete_dead_letter(queue, entry_id(&which.id)?)
-                .await?,
-        )
-    };
-    note(&app, &me, "queues.drop", &name, &which, count).await?;
-    Ok(then(&name, count, "thrown away"))
-}
-
-async fn note(
-    app: &App,
-    me: &SignedIn,
-    act: &str,
-    queue: &str,
-    which: &Which,
-    count: u64,
-) -> Result<(), PageError> {
-    if count == 0 {
-        return Ok(());
+impl Act {
+    /// In the history.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "queues.retry",
+            Self::Drop => "queues.drop",
+        }
     }
-    let new = if which.id.is_empty() {
-        format!("{count} jobs")
-    } else {
+
+    /// What has become of them.
+    const fn done(self) -> &'static str {
+        match self {
+            Self::Retry => "enqueued again",
+            Self::Drop => "thrown away",
+        }
+    }
+}
+
+pub async fn retry(app: State<App>, path: Path<String>, me: SignedIn, which: Posted<Which>) -> Answer {
+    act(app, path, me, which, Act::Retry).await
+}
+
+pub async fn drop_dead(app: State<App>, path: Path<String>, me: SignedIn, which: Posted<Which>) -> Answer {
+    act(app, path, me, which, Act::Drop).await
+}
+
+type Answer = Result<Then, PageError>;
+
+async fn act(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    me: SignedIn,
+    Posted(which): Posted<Which>,
+    act: Act,
+) -> Answer {
+    let (queue, producer) = (named(&name)?, &app.producer);
+    let (is_one, id) = match which.id.as_str() {
+        "" => (false, entry_id(&which.up_to)?),
+        id => (true, entry_id(id)?),
+    };
+    let count = match (act, is_one) {
+        (Act::Retry, true) => u64::from(producer.retry_dead_letter(queue, id).await?),
+        (Act::Retry, false) => producer.retry_dead_letters(queue, id).await?,
+        (Act::Drop, true) => u64::from(producer.delete_dead_letter(queue, id).await?),
+        (Act::Drop, false) => producer.delete_dead_letters(queue, id).await?,
+    };
+    let list = format!("/queues/{name}?show=dead");
+    if count == 0 {
+        return Ok(Then::failed(
+            list,
+            "It is not there any more: somebody was faster.",
+        ));
+    }
+    let new = if is_one {
         which.id.clone()
+    } else {
+        format!("{count} jobs")
     };
     let entry = NewAuditEntry {
         operator: &me.operator.name,
-        act,
-        target: queue,
-        old: "",
+        act: act.name(),
+        target: &name,
         new: &new,
+        ..NewAuditEntry::default()
     };
-    Ok(app.store.note(entry).await?)
-}
-
-fn then(queue: &str, count: u64, what: &str) -> Then {
-    let to = format!("/queues/{queue}?show=dead");
-    match count {
-        0 => Then::failed(to, "It is not there any more: somebody was faster."),
-        1 => Then::done(to, format!("The job is {what}.")),
-        _ => Then::done(to, format!("{} jobs are {what}.", grouped(count))),
-    }
+    app.store.note(entry).await?;
+    let said = match count {
+        1 => format!("The job is {}.", act.done()),
+        _ => format!("{} jobs are {}.", grouped(count), act.done()),
+    };
+    Ok(Then::done(list, said))
 }

@@ -1,17 +1,14 @@
-//! What can be changed while the relay runs, what cannot, and who changed what.
+//! What can be changed while the relay runs.
 
 use std::net::IpAddr;
 
 use askama::Template;
 use axum::{
-    Router,
     extract::State,
     http::StatusCode,
     response::{Html, IntoResponse, Response},
-    routing::{get, post},
 };
 use pubsub::LiveSettings;
-use runtime::config::{Origin, Setting};
 use serde::Deserialize;
 use store::{AuditEntry, InfoField, NewAuditEntry};
 use validator::{Validate, ValidationError};
@@ -23,18 +20,8 @@ use crate::{
     web::{Frame, Moment, PageError, Posted, Problems, Then, problem, render},
 };
 
-/// Entries of the history on the page.
-const HISTORY: u32 = 100;
-
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/settings", get(show))
-        .route("/settings/maintenance", post(maintenance))
-        .route("/settings/connections", post(max_connections))
-        .route("/settings/unlimited", post(unlimited))
-        .route("/settings/relay", post(relay))
-        .route("/settings/configuration", get(configuration))
-}
+/// The latest changes, on the page.
+const CHANGES: u32 = 20;
 
 #[derive(Template)]
 #[template(path = "settings/page.html")]
@@ -46,29 +33,12 @@ struct Page {
     unlimited: String,
     info: Info,
     configured: Info,
-    history: Vec<AuditEntry>,
-}
-
-#[derive(Template)]
-#[template(path = "settings/configuration.html")]
-struct Configuration {
-    frame: Frame,
-    sections: Vec<(String, Vec<Setting>)>,
-}
-
-impl Configuration {
-    fn origin(&self, origin: &Origin) -> String {
-        match origin {
-            Origin::Default => "default".to_owned(),
-            Origin::File => "file".to_owned(),
-            Origin::Environment(variable) => variable.clone(),
-        }
-    }
+    changes: Vec<AuditEntry>,
 }
 
 /// What the relay says of itself; empty: as configured.
 #[derive(Deserialize, Validate, Clone, Default)]
-struct Info {
+pub struct Info {
     #[validate(length(max = 100, message = "At most 100 characters."))]
     name: String,
     #[validate(length(max = 2000, message = "At most 2000 characters."))]
@@ -111,7 +81,7 @@ impl Page {
                 description: relay.description.clone(),
                 icon: relay.icon.clone(),
             },
-            history: app.store.audit_log("settings.", None, HISTORY).await?,
+            changes: app.store.audit_log("settings.", None, CHANGES).await?,
             frame,
         })
     }
@@ -121,31 +91,16 @@ impl Page {
     }
 }
 
-async fn show(State(app): State<App>, frame: Frame) -> Result<Html<String>, PageError> {
+pub async fn show(State(app): State<App>, frame: Frame) -> Result<Html<String>, PageError> {
     render(&Page::new(&app, frame).await?)
 }
 
-async fn configuration(State(app): State<App>, frame: Frame) -> Result<Html<String>, PageError> {
-    let settings = app
-        .config
-        .listing()
-        .map_err(|error| PageError::Internal(error.into()))?;
-    let mut sections: Vec<(String, Vec<Setting>)> = Vec::new();
-    for setting in settings {
-        match sections.last_mut() {
-            Some((section, settings)) if *section == setting.section => settings.push(setting),
-            _ => sections.push((setting.section.clone(), vec![setting])),
-        }
-    }
-    render(&Configuration { frame, sections })
-}
-
 #[derive(Deserialize)]
-struct Switch {
+pub struct Switch {
     on: String,
 }
 
-async fn maintenance(
+pub async fn maintenance(
     State(app): State<App>,
     me: SignedIn,
     Posted(form): Posted<Switch>,
@@ -168,11 +123,11 @@ async fn maintenance(
 }
 
 #[derive(Deserialize)]
-struct Most {
+pub struct Most {
     most: String,
 }
 
-async fn max_connections(
+pub async fn max_connections(
     State(app): State<App>,
     frame: Frame,
     me: SignedIn,
@@ -206,11 +161,11 @@ async fn max_connections(
 }
 
 #[derive(Deserialize)]
-struct Unlimited {
+pub struct Unlimited {
     addresses: String,
 }
 
-async fn unlimited(
+pub async fn unlimited(
     State(app): State<App>,
     frame: Frame,
     me: SignedIn,
@@ -255,7 +210,7 @@ async fn unlimited(
     Ok(Then::done("/settings", "The unlimited addresses are changed.").into_response())
 }
 
-async fn relay(
+pub async fn relay(
     State(app): State<App>,
     frame: Frame,
     me: SignedIn,
