@@ -54,7 +54,7 @@ BEGIN
         WITH ORDINALITY AS i (id, author, kind, created_at, replace_key, ord);
 
     IF cardinality(p_delegators) > 0 THEN
-        verdicts := delegated_verdicts(verdicts, p_ids, p_kinds, p_delegators);
+        verdicts := delegated_verdicts(verdicts, p_ids, p_kinds, p_created, p_delegators);
     END IF;
 
     IF EXISTS (SELECT FROM unnest(p_keys, verdicts) i (key, verdict) WHERE key IS NOT NULL AND verdict = 0) THEN

@@ -1,4 +1,5 @@
--- Requests to vanish (NIP-62), and what recipients of gift wraps may do with them (NIP-59).
+-- Requests to vanish (NIP-62), and what recipients of gift wraps may do with them (NIP-59). What was signed for somebody
+-- (NIP-26) vanishes with them: it says what they said, and names them.
 
 CREATE TABLE vanished (
     -- Whose events and gift wraps up to `until` are gone, or are being removed, and never come back.
@@ -9,7 +10,9 @@ CREATE TABLE vanished (
     -- The kind 62 event.
     request bytea NOT NULL,
     -- Whether everything has been removed.
-    is_done boolean NOT NULL DEFAULT false
+    is_done boolean NOT NULL DEFAULT false,
+    -- Grows with every request: who looks for what vanished elsewhere than here learns that there is a new one.
+    n bigint GENERATED ALWAYS AS IDENTITY UNIQUE
 );
 CREATE INDEX vanished_by_tag ON vanished (tag);
 CREATE INDEX vanished_unfinished ON vanished (until) WHERE NOT is_done;
@@ -37,7 +40,7 @@ BEGIN
     WHERE i.kind = 62
     ORDER BY i.author, i.created_at DESC
     ON CONFLICT (author) DO UPDATE
-        SET until = excluded.until, request = excluded.request, is_done = false WHERE excluded.until > v.until;
+        SET until = excluded.until, request = excluded.request, is_done = false, n = DEFAULT WHERE excluded.until > v.until;
 END $$;
 
 -- Whether an event that comes now is one of those that vanished: by its author, or as a gift wrap by its recipient.
@@ -73,6 +76,13 @@ BEGIN
             WHERE t.tag = request.tag AND t.kind = 1059 AND t.created_at <= request.until
               AND is_recipient(request.author, e.raw)
               AND e.seq <> ALL (found_seqs)
+            LIMIT p_at_most - cardinality(found_seqs));
+    END IF;
+    IF cardinality(found_seqs) < p_at_most THEN
+        found_seqs := found_seqs || ARRAY(
+            SELECT d.event FROM event_delegators d
+            WHERE d.author = request.author AND d.created_at <= request.until AND d.kind <> 62
+              AND d.event <> ALL (found_seqs)
             LIMIT p_at_most - cardinality(found_seqs));
     END IF;
     IF cardinality(found_seqs) < p_at_most THEN

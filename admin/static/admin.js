@@ -29,6 +29,13 @@ document.addEventListener("change", (event) => {
   }
 });
 
+// On a phone the navigation and the tabs are rows to scroll: where one is comes to the middle.
+for (const here of document.querySelectorAll(".side nav [aria-current], .tabs [aria-current]")) {
+  const row = here.parentElement;
+  const [at, of] = [here.getBoundingClientRect(), row.getBoundingClientRect()];
+  row.scrollLeft += at.left - of.left - (of.width - at.width) / 2;
+}
+
 // "/" goes to the search field.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.target.matches("input, textarea, select")) return;

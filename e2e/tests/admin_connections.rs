@@ -5,10 +5,29 @@ use std::time::Instant;
 use serde_json::json;
 use testkit::{Client, Keys, Stack, TestRedis, note};
 
-use crate::operator::{Operator, operated, signed_in, with_operator};
+use crate::{
+    browser::Browser,
+    operator::{Operator, operated, signed_in, with_operator},
+};
 
-async fn is_closed_by_an_operator(mut client: Client) {
-    assert_eq!(u16::from(client.closed().await.code), 3502);
+/// Presses a button of this page that closes these two and no others.
+async fn close_both(browser: &Browser, button: &str, clients: [Client; 2]) {
+    browser.agree_to_everything().await;
+    browser.click(button).await;
+    let said = browser.text(".flash.good").await;
+    assert!(said.contains("2 connections are closed."), "{said}");
+    for mut client in clients {
+        assert_eq!(u16::from(client.closed().await.code), 3502);
+    }
+}
+
+/// That an operator closed two connections of somebody.
+async fn it_is_noted(browser: &Browser, of: &str) {
+    browser.until("/settings/history", of).await;
+    let noted = browser.text("tbody tr").await;
+    for part in ["boss", "connections.close", "2 closed"] {
+        assert!(noted.contains(part), "{noted}");
+    }
 }
 
 /// Clients reach it through a proxy.
@@ -58,23 +77,10 @@ async fn all_connections_of_an_address_are_closed_and_no_others() {
         .until("/connections?q=203.0.113.7", "3 of 3 on 2 relay-ws")
         .await;
     browser.go(&format!("/connections/{}", here.challenge)).await;
-    browser.agree_to_everything().await;
-    browser.click("[value=address] + button").await;
-    assert!(
-        browser
-            .text(".flash.good")
-            .await
-            .contains("2 connections are closed.")
-    );
-    is_closed_by_an_operator(here).await;
-    is_closed_by_an_operator(there).await;
+    close_both(&browser, "[value=address] + button", [here, there]).await;
     neighbour.accepted(&note("still here").sign()).await;
     browser.until("/connections", "1 on 1 relay-ws").await;
-    browser.until("/settings/history", "address 203.0.113.7").await;
-    let noted = browser.text("tbody tr").await;
-    for part in ["boss", "connections.close", "2 closed"] {
-        assert!(noted.contains(part), "{noted}");
-    }
+    it_is_noted(&browser, "address 203.0.113.7").await;
     browser.close().await;
 }
 
@@ -98,21 +104,10 @@ async fn all_connections_of_a_key_are_closed_and_no_others() {
         .until(&format!("/connections?q={alice}"), "2 of 4 on")
         .await;
     browser.go(&format!("/connections/{}", there.challenge)).await;
-    browser.agree_to_everything().await;
-    browser.click("[value=pubkey] + button").await;
-    assert!(
-        browser
-            .text(".flash.good")
-            .await
-            .contains("2 connections are closed.")
-    );
-    is_closed_by_an_operator(here).await;
-    is_closed_by_an_operator(there).await;
+    close_both(&browser, "[value=pubkey] + button", [here, there]).await;
     bob.accepted(&note("still here").by("bob").sign()).await;
     nobody.accepted(&note("still here, too").sign()).await;
-    browser
-        .until("/settings/history", &format!("pubkey {alice}"))
-        .await;
+    it_is_noted(&browser, &format!("pubkey {alice}")).await;
     browser.close().await;
 }
 

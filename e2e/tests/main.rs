@@ -45,6 +45,7 @@ mod nip65;
 mod nip67;
 mod nip70;
 mod nip77;
+mod nip77_clients;
 mod nip86;
 mod nip98;
 mod operator;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Keys, Stack, event, note};
 
-fn contents(events: &[Value]) -> Vec<&str> {
+pub fn contents(events: &[Value]) -> Vec<&str> {
     events
         .iter()
         .map(|event| event["content"].as_str().unwrap())

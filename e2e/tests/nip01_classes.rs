@@ -3,12 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Keys, Stack, event};
 
-fn contents(events: &[Value]) -> Vec<&str> {
-    events
-        .iter()
-        .map(|event| event["content"].as_str().unwrap())
-        .collect()
-}
+use crate::nip01::contents;
 
 #[tokio::test]
 async fn replaceable_addressable_and_ephemeral_events_are_kept_by_their_class() {

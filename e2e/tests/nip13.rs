@@ -1,7 +1,7 @@
 //! NIP-13: work in the id.
 
 use serde_json::{Value, json};
-use testkit::{Client, EventBuilder, Keys, Stack, event, note};
+use testkit::{EventBuilder, Keys, Stack, event, note};
 
 fn mined(bits: usize, target: &str, event: impl Fn() -> EventBuilder) -> Value {
     (0_u32..)
@@ -12,16 +12,6 @@ fn mined(bits: usize, target: &str, event: impl Fn() -> EventBuilder) -> Value {
             head.leading_zeros() as usize >= bits
         })
         .unwrap()
-}
-
-async fn authenticate(client: &mut Client, url: &str, name: &str) {
-    let answer = event(22_242)
-        .by(name)
-        .tag(["relay", url])
-        .tag(["challenge", &client.challenge])
-        .sign();
-    client.send(json!(["AUTH", answer])).await;
-    assert!(client.ok_for(&answer).await.accepted);
 }
 
 #[tokio::test]
@@ -58,7 +48,7 @@ async fn work_can_be_asked_of_strangers_only() {
     let mut client = stack.client().await;
     let event = note("x").sign();
     assert!(client.publish(&event).await.message.starts_with("pow: "));
-    authenticate(&mut client, &stack.url(), "alice").await;
+    client.authenticate("alice").await;
     client.accepted(&event).await;
 }
 
@@ -75,6 +65,6 @@ async fn a_list_of_authors_lets_them_publish_for_others_and_some_kinds_stay_open
     let ok = client.publish(&by_bob).await;
     assert!(!ok.accepted && ok.message.starts_with("restricted: "), "{ok:?}");
     client.accepted(&event(10_002).by("bob").sign()).await;
-    authenticate(&mut client, &stack.url(), "alice").await;
+    client.authenticate("alice").await;
     client.accepted(&by_bob).await;
 }

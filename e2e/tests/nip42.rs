@@ -171,3 +171,16 @@ async fn every_command_may_ask_for_a_key() {
     assert_eq!(client.req("s", &[json!({"kinds": [1]})]).await, [note]);
     assert_eq!(client.count(&[json!({"kinds": [1]})]).await, 1);
 }
+
+#[tokio::test]
+async fn what_was_refused_is_not_run_by_itself_once_the_key_is_proven() {
+    let stack = Stack::builder().set("AUTH__MIN_LEVEL_REQ", 1).start().await;
+    let mut client = stack.client().await;
+    client.accepted(&note("stored").sign()).await;
+    let reason = client.refused("REQ", &[json!({})]).await;
+    assert!(reason.starts_with("auth-required: "), "{reason}");
+    client.authenticate("alice").await;
+    client.accepted(&note("live").sign()).await;
+    // Nothing came for the refused one in between: `req` takes only what is its own.
+    assert_eq!(client.req("again", &[json!({})]).await.len(), 2);
+}

@@ -16,19 +16,9 @@ fn with_members() -> StackBuilder {
         .set("MEMBERSHIP__ENABLED", true)
 }
 
-async fn authenticate(client: &mut Client, url: &str, name: &str) {
-    let answer = event(22_242)
-        .by(name)
-        .tag(["relay", url])
-        .tag(["challenge", &client.challenge])
-        .sign();
-    client.send(json!(["AUTH", answer])).await;
-    assert!(client.ok_for(&answer).await.accepted);
-}
-
 async fn as_(stack: &Stack, name: &str) -> Client {
     let mut client = stack.client().await;
-    authenticate(&mut client, &stack.url(), name).await;
+    client.authenticate(name).await;
     client
 }
 

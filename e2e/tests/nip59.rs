@@ -93,3 +93,55 @@ async fn the_operator_may_let_everybody_see_them() {
     let reason = client.refused("REQ", &[json!({"kinds": [4]})]).await;
     assert!(reason.starts_with("auth-required: "), "{reason}");
 }
+
+fn deletion(of: &Value, by: &str) -> Value {
+    event(5).by(by).tag(["e", of["id"].as_str().unwrap()]).sign()
+}
+
+#[tokio::test]
+async fn its_recipient_deletes_a_wrap_for_good_and_nobody_else_does() {
+    for window_bytes in [0, 134_217_728] {
+        let stack = Stack::builder()
+            .set("WORKER__WINDOW_BYTES", window_bytes)
+            .start()
+            .await;
+        let (mut writer, mut bob) = (stack.client().await, stack.client().await);
+        bob.authenticate("bob").await;
+        let mine = [json!({"kinds": [1059]})];
+        // As old as NIP-59 makes them, by keys that were never seen before.
+        let wraps: Vec<Value> = (0..3)
+            .map(|n| {
+                wrap(1059, &format!("one-time {n}"))
+                    .in_seconds(-172_800 + n)
+                    .sign()
+            })
+            .collect();
+        for wrap in &wraps[..2] {
+            writer.accepted(wrap).await;
+        }
+        for by in ["carol", "one-time 1"] {
+            writer.accepted(&deletion(&wraps[0], by)).await;
+        }
+        assert_eq!(bob.count(&mine).await, 2, "strangers may not");
+        for wrap in [&wraps[0], &wraps[2]] {
+            writer.accepted(&deletion(wrap, "bob")).await;
+        }
+        assert_eq!(bob.count(&mine).await, 1);
+        assert_eq!(bob.req("stored", &mine).await, std::slice::from_ref(&wraps[1]));
+        let by_id = json!({"ids": [wraps[0]["id"]]});
+        assert!(bob.req("by id", &[by_id]).await.is_empty());
+
+        bob.req("live", &[json!({"kinds": [1, 1059], "limit": 0})]).await;
+        for wrap in [&wraps[0], &wraps[2]] {
+            let again = writer.publish(wrap).await;
+            assert!(
+                !again.accepted && again.message.starts_with("blocked: "),
+                "deleted, also before it came: {again:?}"
+            );
+        }
+        let public = note("after them").sign();
+        writer.accepted(&public).await;
+        assert_eq!(bob.live("live").await, public, "no deleted wrap before it");
+        assert_eq!(bob.count(&mine).await, 1);
+    }
+}

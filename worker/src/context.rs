@@ -11,7 +11,7 @@ use tracing::{Span, warn};
 
 use crate::{
     announcer::Announcer, batcher::Batcher, membership::Membership, rulings::RulingsInForce, sets::Sets,
-    write_policy::WritePolicy,
+    vanish::dead_letters::Searched, write_policy::WritePolicy,
 };
 
 /// Cheap to clone.
@@ -40,6 +40,8 @@ pub struct Inner {
     pub publisher: Publisher,
     /// Who hears of new events.
     pub announcer: Announcer,
+    /// How far dead letters were searched for what vanished.
+    pub searched: Searched,
     /// What killed processes left behind.
     pub upkeep: Upkeep,
     /// Keys in Redis.

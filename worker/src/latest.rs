@@ -15,6 +15,8 @@ pub struct Latest(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    /// Whether what was signed for somebody (NIP-26) is theirs.
+    delegation: bool,
     /// Oldest first; never more than the list holds.
     waiting: Mutex<VecDeque<String>>,
     /// Requests to vanish, whose authors' events have to leave the list.
@@ -24,8 +26,11 @@ struct Inner {
 
 impl Latest {
     /// Starts the task that writes, until `stop`.
-    pub fn start(list: LatestEvents, stop: CancellationToken) -> Self {
-        let latest = Self::default();
+    pub fn start(list: LatestEvents, delegation: bool, stop: CancellationToken) -> Self {
+        let latest = Self(Arc::new(Inner {
+            delegation,
+            ..Inner::default()
+        }));
         let inner = Arc::clone(&latest.0);
         tokio::spawn(async move {
             loop {
@@ -39,7 +44,7 @@ impl Latest {
                 }
                 let vanished = std::mem::take(&mut *inner.vanished.lock());
                 for request in vanished {
-                    if let Err(error) = list.remove(|json| vanishes(json, &request)).await {
+                    if let Err(error) = list.remove(|json| inner.vanishes(json, &request)).await {
                         warn!(%error, "what vanished may still be among the latest events");
                     }
                 }
@@ -64,14 +69,19 @@ impl Latest {
 
     /// Takes out what vanishes by a request (NIP-62).
     pub fn forget(&self, request: Event) {
-        self.0.waiting.lock().retain(|json| !vanishes(json, &request));
+        let mut waiting = self.0.waiting.lock();
+        waiting.retain(|json| !self.0.vanishes(json, &request));
+        drop(waiting);
         self.0.vanished.lock().push(request);
         self.0.came.notify_one();
     }
 }
 
-fn vanishes(json: &str, request: &Event) -> bool {
-    serde_json::from_str::<Event>(json).is_ok_and(|event| event.vanishes_by(request))
+impl Inner {
+    fn vanishes(&self, json: &str, request: &Event) -> bool {
+        let event = serde_json::from_str::<Event>(json);
+        event.is_ok_and(|event| event.vanishes_by(request, self.delegation))
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use crate::{
     rulings::RulingsInForce,
     schedule,
     sets::{SetLimits, Sets},
+    vanish::dead_letters::Searched,
     write_policy::WritePolicy,
 };
 
@@ -172,6 +173,7 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
         listeners: listeners(&config, publishing, shutdown),
         latest: Latest::start(
             LatestEvents::new(data.clone(), keys.clone()),
+            config.policy.delegation,
             shutdown.hard.clone(),
         ),
     };
@@ -192,6 +194,7 @@ async fn context(config: Config, jobs: RedisClient, shutdown: &Shutdown) -> Resu
         write_policy: WritePolicy::start(&config.write_policy, &shutdown.hard),
         publisher: announcer.publisher.clone(),
         announcer,
+        searched: Searched::default(),
         upkeep: Upkeep::new(data.clone(), keys.clone()),
         data,
         producer: Producer::new(jobs, keys.namespace()),

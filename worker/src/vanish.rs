@@ -1,9 +1,12 @@
 //! Requests to vanish ([NIP-62](https://nips.nostr.com/62)): what is stored goes in steps, so that other events get their
-//! turn in between. An OK means that all of it is gone, or that so much was there that the rest goes within seconds.
+//! turn in between. An OK means that all of it is gone, or that so much was there that the rest goes within seconds. Jobs that
+//! were given up are searched within seconds, too.
 
 use protocol::{Event, Kind, VerifiedEvent};
 use store::StoreError;
 use tracing::warn;
+
+pub mod dead_letters;
 
 use crate::{
     context::Context,

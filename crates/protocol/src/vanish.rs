@@ -1,6 +1,6 @@
 //! Requests to vanish ([NIP-62](https://nips.nostr.com/62)).
 
-use crate::{Event, Kind, RelayUrl};
+use crate::{Event, Kind, PublicKey, RelayUrl};
 
 impl Event {
     /// Whether a request to vanish is for one of these relays: one of its `relay` tags names it, or all relays there are.
@@ -14,17 +14,23 @@ impl Event {
             })
     }
 
-    /// Whether this event goes when the author of `request` vanishes: written by the same key, or a gift wrap to it.
-    pub fn vanishes_by(&self, request: &Self) -> bool {
-        let is_to_author = || {
-            let author = request.pubkey.to_string();
-            self.tags
-                .indexed()
-                .any(|(letter, value)| letter == b'p' && value == author)
-        };
-        self.kind != Kind::VANISH
-            && self.created_at <= request.created_at
-            && (self.pubkey == request.pubkey || self.kind == Kind::GIFT_WRAP && is_to_author())
+    /// The keys whose requests to vanish take this event along, if it is not later: its author's, those that a gift wrap is
+    /// for, and, where delegation counts, the one that it was signed for ([NIP-26](https://nips.nostr.com/26)): it says what
+    /// that one had said, and names them.
+    pub fn vanishes_with(&self, delegation: bool) -> impl Iterator<Item = PublicKey> {
+        let recipients = self.tags.indexed().filter(|(letter, _)| *letter == b'p');
+        let recipients = recipients.filter_map(|(_, key)| key.parse().ok());
+        let delegator = self.delegator().filter(|_| delegation);
+        std::iter::once(self.pubkey)
+            .chain(recipients.filter(|_| self.kind == Kind::GIFT_WRAP))
+            .chain(delegator)
+            .filter(|_| self.kind != Kind::VANISH)
+    }
+
+    /// Whether this event goes when the author of `request` vanishes.
+    pub fn vanishes_by(&self, request: &Self, delegation: bool) -> bool {
+        self.created_at <= request.created_at
+            && self.vanishes_with(delegation).any(|key| key == request.pubkey)
     }
 }
 
@@ -71,10 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_is_of_the_author_or_wrapped_to_them_and_not_later() {
+    fn what_goes_is_of_the_author_or_wrapped_to_them_or_signed_for_them_and_not_later() {
         let request = event(1, 62, 5, &[["relay", "ALL_RELAYS"]]);
         let author = request.pubkey.to_string();
         let to_author = [["p", author.as_str()]];
+        let for_author = [["delegation", author.as_str()]];
         for (of, goes) in [
             (event(1, 1, 5, &[]), true),
             (event(1, 5, 4, &[]), true),
@@ -84,8 +91,12 @@ mod tests {
             (event(2, 1059, 5, &to_author), true),
             (event(2, 1059, 6, &to_author), false),
             (event(2, 1059, 5, &[]), false),
+            (event(2, 1, 5, &for_author), true),
+            (event(2, 1, 6, &for_author), false),
+            (event(2, 62, 5, &for_author), false),
         ] {
-            assert_eq!(of.vanishes_by(&request), goes, "{of:?}");
+            assert_eq!(of.vanishes_by(&request, true), goes, "{of:?}");
         }
+        assert!(!event(2, 1, 5, &for_author).vanishes_by(&request, false));
     }
 }

@@ -66,6 +66,8 @@ const PAGE: u64 = 100;
 
 const RETRY: &str = include_str!("retry_dead_letters.lua");
 
+const REVISE: &str = include_str!("revise_dead_letter.lua");
+
 impl Producer {
     /// The newest dead letters of a queue, at most `count`.
     pub async fn dead_letters(&self, queue: Queue, count: u64) -> Result<Vec<DeadLetter>, QueueError> {
@@ -136,6 +138,16 @@ impl Producer {
             let count: FredResult<u64> = stream.client.xdel(stream.dead_key(), ids).await;
             deleted += count.map_err(|error| stream.failed("delete dead letters", error))?;
         }
+    }
+
+    /// Gives a dead letter another job; whether it was still there. It counts as given up now.
+    pub async fn revise_dead_letter(&self, queue: Queue, id: &str, job: String) -> Result<bool, QueueError> {
+        let stream = self.stream(queue);
+        let arguments = vec![id.to_owned(), job];
+        let revised: FredResult<u64> = stream.client.eval(REVISE, stream.dead_key(), arguments).await;
+        revised
+            .map(|count| count > 0)
+            .map_err(|error| stream.failed("revise a dead letter", error))
     }
 
     async fn retry(&self, queue: Queue, ids: Vec<String>) -> Result<u64, QueueError> {

@@ -48,6 +48,8 @@ struct Position {
 struct News {
     records: Vec<Record>,
     removed: HashSet<i64>,
+    /// What is still there and has expired: its removal is news only when it comes.
+    expired: HashSet<i64>,
     position: Position,
     rows: i64,
 }
@@ -101,10 +103,16 @@ impl Store {
             filter.matches_for(event, delegator) && reader.may_see_event(event)
         };
         let news = self.news(set.position, is_wanted, now).await?;
-        if news.rows > STEP || filter.limit.is_some() && news.rows > 0 {
+        let lapses = !news.expired.is_empty()
+            && set
+                .records
+                .iter()
+                .any(|record| news.expired.contains(&record.seq));
+        let is_too_much = news.rows > STEP || news.expired.len() as i64 > STEP;
+        if is_too_much || filter.limit.is_some() && (news.rows > 0 || lapses) {
             return Ok(None);
         }
-        if news.position == set.position {
+        if news.position == set.position && !lapses {
             return Ok(Some(Followed::Same));
         }
         Ok(Some(Followed::New(set.with(news))))
@@ -153,7 +161,7 @@ impl Store {
         Ok(Some(records))
     }
 
-    /// One statement, one moment.
+    /// One statement, one moment. Uses `events_pkey`, `removals_pkey` and `events_expiring`.
     async fn news(
         &self,
         since: Position,
@@ -164,7 +172,9 @@ impl Store {
             "SELECT seq, created_at, id, raw, NULL::bigint[] FROM \
              (SELECT * FROM events WHERE seq > $1 ORDER BY seq LIMIT $3) e WHERE expires_at IS NULL OR expires_at > $4 \
              UNION ALL SELECT n, NULL, NULL, NULL, seqs FROM \
-             (SELECT * FROM removals WHERE n > $2 ORDER BY n LIMIT $3) r",
+             (SELECT * FROM removals WHERE n > $2 ORDER BY n LIMIT $3) r \
+             UNION ALL SELECT NULL, NULL, NULL, NULL, array_agg(seq) FROM \
+             (SELECT seq FROM events WHERE expires_at <= $4 ORDER BY expires_at DESC LIMIT $3) x",
         )
         .bind(since.seq)
         .bind(since.removal)
@@ -195,8 +205,12 @@ pub enum Followed {
 
 impl News {
     fn read(&mut self, row: &PgRow, is_wanted: impl Fn(&Event) -> bool) -> Result<(), sqlx::Error> {
+        let Some(number) = row.try_get::<Option<i64>, _>(0)? else {
+            let expired = row.try_get::<Option<Vec<i64>>, _>(4)?;
+            self.expired.extend(expired.unwrap_or_default());
+            return Ok(());
+        };
         self.rows += 1;
-        let number: i64 = row.try_get(0)?;
         if let Some(seqs) = row.try_get::<Option<Vec<i64>>, _>(4)? {
             self.position.removal = self.position.removal.max(number);
             self.removed.extend(seqs);
@@ -241,8 +255,10 @@ impl RecordSet {
         records.extend(new);
         // What came while the set was read comes twice.
         records.dedup();
-        if !news.removed.is_empty() {
-            records.retain(|record| !news.removed.contains(&record.seq));
+        let is_gone =
+            |record: &Record| news.removed.contains(&record.seq) || news.expired.contains(&record.seq);
+        if !(news.removed.is_empty() && news.expired.is_empty()) {
+            records.retain(|record| !is_gone(record));
         }
         Self {
             records,

@@ -2,10 +2,12 @@
 
 mod fixture;
 
+use std::time::Duration;
+
 use fixture::{filter, found_at, json, save_batch, store};
-use protocol::{Reader, VerifiedEvent};
+use protocol::{Filter, Reader, VerifiedEvent};
 use serde_json::json;
-use store::{SaveOutcome::Stored, Store};
+use store::{Followed, RecordSet, SaveOutcome::Stored, Store};
 use testkit::{event, note};
 
 fn expiring(content: &str, at: u64, expires_at: u64) -> VerifiedEvent {
@@ -138,4 +140,38 @@ async fn a_removed_version_does_not_stand_in_the_way() {
     save_batch(&store, &[&short]).await;
     store.remove_expired(2000, 10).await.unwrap();
     assert_eq!(save_batch(&store, &[&long]).await, [Stored]);
+}
+
+/// What is kept for reconciliations (NIP-77) forgets with the clock, before the event is removed.
+#[tokio::test]
+async fn a_set_that_is_there_loses_what_expires() {
+    let store = store().await;
+    let (brief, lasting) = (expiring("brief", 1001, 2000), note("lasting").at(1000).verified());
+    save_batch(&store, &[&brief, &lasting]).await;
+    for limit in [None, Some(1)] {
+        let asked = Filter {
+            limit,
+            ..Filter::default()
+        };
+        let (reader, patience) = (Reader::OPERATOR, Duration::from_secs(5));
+        let set = store.record_set(&asked, &reader, 10, patience, 1999).await;
+        let set = set.unwrap().unwrap();
+        let ids = |set: &RecordSet| set.records.iter().map(|record| record.id).collect::<Vec<_>>();
+        assert!(ids(&set).contains(&brief.id()));
+        let same = store.follow_records(&set, &asked, &reader, 1999).await;
+        assert!(matches!(same, Ok(Some(Followed::Same))), "{same:?}");
+        match (
+            store.follow_records(&set, &asked, &reader, 2000).await.unwrap(),
+            limit,
+        ) {
+            (Some(Followed::New(set)), None) => {
+                assert_eq!(ids(&set), [lasting.id()]);
+                let same = store.follow_records(&set, &asked, &reader, 2001).await;
+                assert!(matches!(same, Ok(Some(Followed::Same))), "{same:?}");
+            }
+            // An older one takes its place: the set is read anew.
+            (None, Some(_)) => {}
+            (other, _) => panic!("{limit:?} {other:?}"),
+        }
+    }
 }

@@ -109,3 +109,51 @@ async fn an_older_request_takes_nothing_back_and_a_newer_one_takes_more() {
         3
     );
 }
+
+/// Bob signs for Alice (NIP-26): it vanishes with Alice, whoever of the two asks.
+#[tokio::test]
+async fn what_was_signed_for_somebody_vanishes_with_them() {
+    let database = TestDatabase::create().await;
+    let store = fixture::connect(&database).await.with_delegation(true);
+    let alice = Keys::of("alice").pubkey();
+    let tag = ["delegation", &alice, "", "checked by whoever saves"];
+    let signed = |event: EventBuilder, at: u64| event.by("bob").tag(tag).at(at).verified();
+    let theirs: Vec<_> = (1..=3).map(|at| signed(note("for her"), at)).collect();
+    let of_both = signed(event(1059).tag(["p", &alice]), 4);
+    let own = note("his own").by("bob").at(5).verified();
+    let later = signed(note("later"), 11);
+    let his_request = signed(event(62).tag(["relay", "ALL_RELAYS"]), 1);
+    save_each(&store, &theirs.iter().collect::<Vec<_>>()).await;
+    save_each(&store, &[&of_both, &own, &later]).await;
+    let before = signed(note("superseded"), 6);
+    let request = request(10);
+    assert_eq!(save_each(&store, &[&request, &before]).await, [Stored, Vanished]);
+    assert_eq!(remove_all(&store, 2).await, [2, 2, 0]);
+    assert_eq!(found(&store, json!({})).await, json(&[&later, &request, &own]));
+    assert_eq!(rows(&database, "event_delegators").await, 1);
+    for event in theirs.iter().chain([&of_both]) {
+        assert_eq!(save_each(&store, &[event]).await, [Vanished]);
+    }
+    assert_eq!(
+        save_each(&store, &[&his_request]).await,
+        [Stored],
+        "his request is his"
+    );
+}
+
+#[tokio::test]
+async fn who_vanished_is_known_and_that_somebody_did() {
+    let database = TestDatabase::create().await;
+    let store = fixture::connect(&database).await;
+    let key = |name: &str| note("").by(name).verified().pubkey;
+    let keys = [key("alice"), key("bob")];
+    assert_eq!(store.vanish_mark().await.unwrap(), 0);
+    save_each(&store, &[&request(10)]).await;
+    let first = store.vanish_mark().await.unwrap();
+    save_each(&store, &[&request(5)]).await;
+    assert_eq!(store.vanish_mark().await.unwrap(), first, "it takes nothing more");
+    save_each(&store, &[&request(20)]).await;
+    assert!(store.vanish_mark().await.unwrap() > first);
+    let until = store.vanished_until(&keys).await.unwrap();
+    assert_eq!(until.into_iter().collect::<Vec<_>>(), [(keys[0], 20)]);
+}

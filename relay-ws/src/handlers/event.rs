@@ -48,11 +48,10 @@ impl Cx<'_> {
     fn is_duplicate(&self, event: &Event) -> bool {
         let relay = self.relay;
         let is_known = || relay.known.contains(&event.id) || relay.published.contains(&event.id);
+        let delegation = relay.config.policy.delegation;
         let is_disowned = || {
-            let recipients = event.tags.indexed().filter(|(letter, _)| *letter == b'p');
-            let mut recipients = recipients.filter_map(|(_, key)| key.parse().ok());
-            relay.disowning.contains(&event.pubkey)
-                || event.kind == Kind::GIFT_WRAP && recipients.any(|key| relay.disowning.contains(&key))
+            let mut owners = event.vanishes_with(delegation);
+            owners.any(|key| relay.disowning.contains(&key))
         };
         let expires = event.expiration().ok().flatten();
         let is_expired = || expires.is_some_and(|at| at <= runtime::clock::unix_millis() / 1000);

@@ -39,9 +39,7 @@ const CONSUMER_SILENCE_MS: u64 = 60_000;
 pub async fn maintenance(delivery: Delivery<Maintenance>, cx: Data<Context>) -> Result<(), JobError> {
     match delivery.job.task {
         Task::ExpiredEvents => expired_events(&cx).await,
-        Task::VanishedEvents => vanish::remove(vanish::STEPS_OF_JOB, &cx)
-            .await
-            .map_err(JobError::retry),
+        Task::VanishedEvents => vanished_events(&cx).await,
         Task::DeadConnections => {
             let removed = cx
                 .upkeep
@@ -94,6 +92,13 @@ async fn expired_events(cx: &Context) -> Result<(), JobError> {
         }
     }
     forget_removals(cx).await
+}
+
+async fn vanished_events(cx: &Context) -> Result<(), JobError> {
+    let stored = vanish::remove(vanish::STEPS_OF_JOB, cx).await;
+    let removed = vanish::dead_letters::forget(cx).await?;
+    metrics::removed(Removed::VanishedEvents, removed);
+    stored.map_err(JobError::retry)
 }
 
 /// Members may come and go without us: an operator, or a job that died after it had let somebody in.

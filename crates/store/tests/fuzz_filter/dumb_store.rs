@@ -41,7 +41,10 @@ pub fn dumb_store(events: &[VerifiedEvent], delegation: bool) -> Vec<&VerifiedEv
     };
     let mut kept: Vec<_> = events.iter().filter(|event| !beaten(event)).collect();
     let vanishing: Vec<_> = events.iter().filter(|event| event.kind.0 == 62).collect();
-    kept.retain(|event| !vanishing.iter().any(|request| event.vanishes_by(request)));
+    kept.retain(|event| {
+        let mut requests = vanishing.iter();
+        !requests.any(|request| event.vanishes_by(request, delegation))
+    });
     let requests: Vec<_> = events.iter().filter(|event| event.kind.0 == 5).collect();
     kept.retain(|event| !is_deleted(event, &requests, delegation));
     kept.retain(|event| event.expiration().unwrap().is_none_or(|at| at > NOW));

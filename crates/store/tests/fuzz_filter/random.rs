@@ -39,7 +39,14 @@ pub fn random_event(rng: &mut StdRng, number: usize, earlier: &[VerifiedEvent]) 
         builder = builder.tag(["p", &Keys::of(PEOPLE.choose(rng).unwrap()).pubkey()]);
     }
     if rng.random_bool(0.15) {
-        let delegator = Keys::of(PEOPLE.choose(rng).unwrap()).pubkey();
+        // Of versions and of deletion requests, what vanishes with whom depends on the order, too.
+        let may_vanish = [1, 4, 7, 1059].contains(&kind) && rng.random_bool(0.3);
+        let delegator = if may_vanish {
+            "erin"
+        } else {
+            PEOPLE.choose(rng).unwrap()
+        };
+        let delegator = Keys::of(delegator).pubkey();
         builder = builder.tag(["delegation", &delegator, "", "checked by whoever saves"]);
     }
     if rng.random_bool(0.1) {
