@@ -8,6 +8,10 @@ pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
 
+/// Bits of the first byte: the last frame of its message, and a compressed one (RFC 7692).
+pub const LAST: u8 = 0x80;
+pub const COMPRESSED: u8 = 0x40;
+
 /// One frame from the server.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
@@ -32,7 +36,7 @@ pub fn parse(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     };
     let end = start.checked_add(length)?;
     let frame = Frame {
-        last: first & 0x80 != 0,
+        last: first & LAST != 0,
         opcode: first & 0x0f,
         payload: bytes.get(start..end)?,
     };
@@ -44,7 +48,7 @@ pub fn parse(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
 /// Clients must mask. The mask 0 is a mask: the server unmasks as ever, and the generator saves the work.
 pub fn push(out: &mut Vec<u8>, opcode: u8, parts: &[&[u8]]) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    out.push(0x80 | opcode);
+    out.push(LAST | opcode);
     match length {
         0..126 => out.push(0x80 | length as u8),
         126..=0xffff => {

@@ -55,6 +55,11 @@ impl Meter {
         Self { servers }
     }
 
+    /// The processes.
+    pub fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
     /// Begins.
     pub fn start(&self) -> anyhow::Result<Running> {
         Ok(Running {

@@ -40,6 +40,20 @@ pub struct Socket {
 impl Socket {
     /// Connects, from a given source address or from any, and shakes hands. No compression is offered.
     pub async fn connect(target: &Target, source: Option<Ipv4Addr>) -> anyhow::Result<Self> {
+        Self::connect_offering(target, source, "").await
+    }
+
+    /// The same, where what we send may be compressed; what comes is not unpacked.
+    pub async fn connect_compressed(target: &Target, source: Option<Ipv4Addr>) -> anyhow::Result<Self> {
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+        Self::connect_offering(target, source, offer).await
+    }
+
+    async fn connect_offering(
+        target: &Target,
+        source: Option<Ipv4Addr>,
+        offer: &str,
+    ) -> anyhow::Result<Self> {
         let stream = open(target, source)
             .await
             .with_context(|| format!("connecting to {}", target.address))?;
@@ -50,15 +64,18 @@ impl Socket {
             fragments: Vec::new(),
             out: Vec::new(),
         };
-        socket.shake_hands(target).await.context("websocket handshake")?;
+        socket
+            .shake_hands(target, offer)
+            .await
+            .context("websocket handshake")?;
         Ok(socket)
     }
 
-    async fn shake_hands(&mut self, target: &Target) -> anyhow::Result<()> {
+    async fn shake_hands(&mut self, target: &Target, offer: &str) -> anyhow::Result<()> {
         // The key only proves that the server read it; every connection may have the same.
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n",
             target.path, target.address
         );
         self.stream.write_all(request.as_bytes()).await?;
@@ -82,9 +99,34 @@ impl Socket {
         Ok(())
     }
 
+    /// Whether something came with the handshake already.
+    pub fn has_been_told(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     /// Queues a text message, given in parts.
     pub fn queue(&mut self, parts: &[&[u8]]) {
         frame::push(&mut self.out, frame::TEXT, parts);
+    }
+
+    /// Queues a text message that is deflated already.
+    pub fn queue_compressed(&mut self, message: &[u8]) {
+        frame::push(&mut self.out, frame::COMPRESSED | frame::TEXT, &[message]);
+    }
+
+    /// Queues a frame whose second half, as long as the first, never comes; as a fragment or as a whole message.
+    pub fn queue_half(&mut self, half: &[u8], fragment: bool) {
+        let start = self.out.len();
+        frame::push(&mut self.out, frame::TEXT, &[half, half]);
+        self.out.truncate(self.out.len() - half.len());
+        if fragment {
+            self.out[start] &= !frame::LAST;
+        }
+    }
+
+    /// Reads one byte, if there is any.
+    pub async fn sip(&mut self) -> io::Result<()> {
+        self.stream.read_u8().await.map(drop)
     }
 
     /// Sends what is queued, in one write if the kernel takes it.

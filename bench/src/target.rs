@@ -62,10 +62,25 @@ impl Sources {
     /// The address of the nth connection; `None` (any) where the target speaks IPv6.
     pub fn get(self, target: &Target, nth: usize) -> Option<Ipv4Addr> {
         let host = (nth / PER_ADDRESS % 250) as u8 + 1;
+        self.of(target, (nth / PER_ADDRESS / 250) as u8, host)
+    }
+
+    /// An address that nobody else has, for the nth of a few hundred neighbours.
+    pub fn own(self, target: &Target, nth: usize) -> Option<Ipv4Addr> {
+        let (high, low) = (200 + nth / 250 % 50, nth % 250 + 1);
+        self.of(target, high as u8, low as u8)
+    }
+
+    /// The address of those who mean harm.
+    pub fn hostile(self, target: &Target) -> Option<Ipv4Addr> {
+        self.of(target, 254, 1)
+    }
+
+    fn of(self, target: &Target, high: u8, low: u8) -> Option<Ipv4Addr> {
         target
             .address
             .is_ipv4()
-            .then(|| Ipv4Addr::new(127, self.run, (nth / PER_ADDRESS / 250) as u8, host))
+            .then(|| Ipv4Addr::new(127, self.run, high, low))
     }
 }
 

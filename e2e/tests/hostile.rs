@@ -222,7 +222,7 @@ async fn compressed_bombs_end_the_connection_before_they_are_unpacked() {
 }
 
 /// Signs that mean something to Redis, to SQL, to a shell, or to a log.
-const NASTY: [&str; 16] = [
+pub const NASTY: [&str; 16] = [
     "a:b",
     ":",
     "_",

@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::Stdio, time::Duration};
 
-use testkit::{Stack, StackBuilder, command, request};
+use testkit::{HttpAnswer, Stack, StackBuilder, command, request};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -71,8 +71,26 @@ impl Operator {
         }
     }
 
+    /// Whatever comes.
+    pub async fn look(&self, path: &str) -> HttpAnswer {
+        request(&self.address, "GET", path, &[("Cookie", &self.cookie)], "").await
+    }
+
+    /// Sends a form, and takes whatever comes.
+    pub async fn send(&self, path: &str, fields: &str) -> HttpAnswer {
+        let page = self.page("/account").await;
+        let (_, after) = page.split_once(r#"name="csrf" value=""#).expect("a form");
+        let csrf = after.split('"').next().unwrap_or_default();
+        let headers = [
+            ("Cookie", self.cookie.as_str()),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+        ];
+        let form = format!("csrf={csrf}&{fields}");
+        request(&self.address, "POST", path, &headers, &form).await
+    }
+
     pub async fn page(&self, path: &str) -> String {
-        let answer = request(&self.address, "GET", path, &[("Cookie", &self.cookie)], "").await;
+        let answer = self.look(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         answer.body
     }

@@ -44,8 +44,10 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
         bytes: relay.config.websocket.outbox_bytes,
     };
     let id = ConnectionId::random(relay.process);
-    let line = Arc::new(Line::new(id, limits, Arc::clone(&relay.copier)));
-    let connection = Arc::new(Connection::new(address, host, line));
+    let entered = relay.origins.enter(address, relay.settings.is_unlimited(address));
+    let origin = entered.as_ref().map(|entered| Arc::clone(entered.origin()));
+    let line = Arc::new(Line::new(id, limits, origin, Arc::clone(&relay.copier)));
+    let connection = Arc::new(Connection::new(address, entered, host, line));
     match refusal(&relay, &connection).await {
         Some((reason, text)) => {
             counter!("relay_connections_refused_total").increment(1);
@@ -75,7 +77,8 @@ async fn refusal(relay: &Relay, connection: &Connection) -> Option<(CloseReason,
     if relay.connections.len() >= relay.config.websocket.max_connections {
         return busy("too many connections");
     }
-    if !unlimited && !relay.rates.allow(connection.address, Action::Connection) {
+    let is_too_many = connection.entered.is_none();
+    if is_too_many || !unlimited && !relay.rates.allow(connection.address, Action::Connection) {
         return busy("too many connections from your address");
     }
     if relay.settings.take_place(connection.id).await {
@@ -96,6 +99,7 @@ fn enter(relay: &Relay, connection: &Arc<Connection>) {
 /// Everything that belongs to the connection goes with it.
 fn leave(relay: &Relay, connection: &Connection) {
     relay.connections.remove(connection.id);
+    connection.forget_debts();
     let subscriptions = connection.unsubscribe_all();
     for registered in &subscriptions {
         relay.live.remove(&registered.hung);

@@ -17,6 +17,7 @@ use queue::jobs::Client;
 
 use crate::{
     line::Line,
+    origins::{Entered, OnItsWay},
     owed::{Debt, Owed, Owing},
     proofs::Proofs,
     reconciliations::Reconciliations,
@@ -30,6 +31,8 @@ pub struct Connection {
     pub id: ConnectionId,
     /// Where it comes from, seen through trusted proxies.
     pub address: IpAddr,
+    /// What it shares with all who come from there; none for who is not let in.
+    pub entered: Option<Entered>,
     /// The host that it asked for: one of our names, for NIP-42.
     pub host: Option<String>,
     /// The way to say something.
@@ -113,10 +116,11 @@ impl Pulse {
 
 impl Connection {
     /// A new one.
-    pub fn new(address: IpAddr, host: Option<String>, line: Arc<Line>) -> Self {
+    pub fn new(address: IpAddr, entered: Option<Entered>, host: Option<String>, line: Arc<Line>) -> Self {
         Self {
             id: line.id(),
             address,
+            entered,
             host,
             line,
             traffic: Traffic::default(),
@@ -193,8 +197,23 @@ impl Connection {
     }
 
     /// Owes an answer until `at`.
-    pub fn owe(&self, debt: Debt, at: Instant) -> Owing {
-        self.owed.lock().owe(debt, at)
+    pub fn owe(&self, debt: Debt, at: Instant, place: Option<OnItsWay>) -> Owing {
+        self.owed.lock().owe(debt, at, place)
+    }
+
+    /// Whether this is owed.
+    pub fn owes(&self, debt: &Debt) -> bool {
+        self.owed.lock().contains(debt)
+    }
+
+    /// How many counts are owed.
+    pub fn owed_counts(&self) -> usize {
+        self.owed.lock().counts()
+    }
+
+    /// Nobody waits for answers any more.
+    pub fn forget_debts(&self) {
+        *self.owed.lock() = Owed::default();
     }
 
     /// Settles a debt: how many answers it was.

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use metrics::counter;
 use protocol::{Event, EventId, Kind, PublicKey, Reader, RelayMessage, SubscriptionId, VerifiedEvent};
 use pubsub::{
-    Address, Ballot, Channel, Command, FoundPage, Incoming, LivePage, Reply, ReplyPage, Subscriber,
+    Address, Ballot, Channel, Command, ConnectionId, FoundPage, Incoming, LivePage, Reply, ReplyPage,
+    Subscriber,
 };
 use tracing::{debug, warn};
 
@@ -67,6 +68,9 @@ impl Relay {
                 let text = String::from_utf8_lossy(&payload);
                 self.connections
                     .for_each(|connection| connection.line.relay(&RelayMessage::Notice { text: &text }));
+            }
+            (Address::Connection(id), Command::FoundEvents) => {
+                self.hear_found(id, channel.subscription, payload);
             }
             (Address::Connection(id), _) => {
                 if let Some(connection) = self.connections.get(id) {
@@ -166,6 +170,9 @@ impl Relay {
                     body,
                 }) => self.calls.answer(request, status, body),
                 Ok(reply) => {
+                    if let Some(generation) = reply.generation() {
+                        self.answered((reply.connection(), generation));
+                    }
                     // Who is gone needs no answer.
                     if let Some(connection) = self.connections.get(reply.connection()) {
                         self.answer(&connection, reply);
@@ -239,15 +246,22 @@ impl Relay {
         }
     }
 
+    /// A page of stored events. The last one makes room for the next question, also when nobody is there to receive it.
+    fn hear_found(self: &Arc<Self>, id: ConnectionId, subscription: Option<&str>, payload: Bytes) {
+        let Some(page) = FoundPage::parse(payload) else {
+            return;
+        };
+        if page.header.end {
+            self.answered((id, page.header.generation));
+        }
+        let connection = self.connections.get(id);
+        if let Some(subscription) = connection.and_then(|connection| connection.subscription(subscription?)) {
+            subscription.stored(&page, Instant::now());
+        }
+    }
+
     fn hear_for(&self, connection: &Connection, name: &str, channel: &Channel<'_>, payload: Bytes) {
         match (channel.command, channel.subscription) {
-            (Command::FoundEvents, Some(id)) => {
-                if let (Some(subscription), Some(page)) =
-                    (connection.subscription(id), FoundPage::parse(payload))
-                {
-                    subscription.stored(&page, Instant::now());
-                }
-            }
             (Command::Terminate, _) => match serde_json::from_slice::<(u16, String)>(&payload) {
                 Ok((code, reason)) => connection.line.close(Close { code, reason }),
                 Err(error) => debug!(%error, "a TERMINATE that is none"),

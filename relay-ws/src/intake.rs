@@ -10,7 +10,7 @@ use std::{
 
 use protocol::{EventId, Prefix, Reason};
 use queue::{Job, Producer, Queue, QueueError};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
@@ -37,6 +37,7 @@ pub struct Intake {
     producer: Producer,
     events: mpsc::Sender<Accepted>,
     full: [(Queue, AtomicBool); 5],
+    became_full: Notify,
     max_depth: u64,
 }
 
@@ -57,6 +58,7 @@ impl Intake {
                 producer,
                 events,
                 full,
+                became_full: Notify::new(),
                 max_depth,
             },
             waiting,
@@ -76,7 +78,25 @@ impl Intake {
 
     /// Enqueues a job of new events, as JSON.
     pub async fn push_events(&self, json: String) -> Result<(), QueueError> {
-        self.producer.push_json(Queue::Event, json).await.map(drop)
+        // One trip: so a flood ends as soon as the queue is full, not at the next look.
+        let (pushed, waiting) = tokio::join!(
+            self.producer.push_json(Queue::Event, json),
+            self.producer.waiting(Queue::Event)
+        );
+        if let Ok(waiting) = waiting {
+            self.note_depth(Queue::Event, waiting);
+        }
+        pushed.map(drop)
+    }
+
+    fn note_depth(&self, queue: Queue, waiting: u64) {
+        let is_full = waiting >= self.max_depth;
+        if let Some((_, full)) = self.full.iter().find(|(of, _)| *of == queue) {
+            full.store(is_full, Ordering::Relaxed);
+        }
+        if is_full {
+            self.became_full.notify_waiters();
+        }
     }
 
     /// Whether so much waits in a queue that it must not get longer.
@@ -88,16 +108,28 @@ impl Intake {
             .then(|| Reason::new(Prefix::RateLimited, "the relay is busy, try again later"))
     }
 
+    /// Waits until so much waits in a queue that it must not get longer.
+    pub async fn full(&self, queue: Queue) -> Reason {
+        loop {
+            // Before the look, so that no change is missed.
+            let changed = self.became_full.notified();
+            if let Some(reason) = self.refusal(queue) {
+                return reason;
+            }
+            changed.await;
+        }
+    }
+
     /// Keeps [`Self::refusal`] true.
     pub async fn watch_depth(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => for (queue, full) in &self.full {
+                _ = ticks.tick() => for (queue, _) in &self.full {
                     // Redis is away: enqueueing fails, and says so to the client.
                     if let Ok(waiting) = self.producer.waiting(*queue).await {
-                        full.store(waiting >= self.max_depth, Ordering::Relaxed);
+                        self.note_depth(*queue, waiting);
                     }
                 },
             }

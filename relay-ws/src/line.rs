@@ -8,6 +8,7 @@ use pubsub::{Command, ConnectionId};
 
 use crate::{
     copies::Copier,
+    origins::Origin,
     outbox::{Close, Outbox, OutboxLimits},
 };
 
@@ -21,10 +22,15 @@ pub struct Line {
 
 impl Line {
     /// A line to a new connection.
-    pub fn new(id: ConnectionId, limits: OutboxLimits, copier: Arc<Copier>) -> Self {
+    pub fn new(
+        id: ConnectionId,
+        limits: OutboxLimits,
+        origin: Option<Arc<Origin>>,
+        copier: Arc<Copier>,
+    ) -> Self {
         Self {
             id,
-            outbox: Outbox::new(limits),
+            outbox: Outbox::new(limits, origin),
             copier,
         }
     }

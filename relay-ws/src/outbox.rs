@@ -2,9 +2,13 @@
 
 use std::collections::VecDeque;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use crate::origins::{Charge, Origin};
 
 /// Close codes that clients and operators know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +68,8 @@ pub struct OutboxLimits {
 pub struct Outbox {
     waiting: Mutex<Waiting>,
     limits: OutboxLimits,
+    /// What the sockets of the same address share.
+    origin: Option<Arc<Origin>>,
     /// Something is to be written.
     wake: Notify,
     /// The connection ends: a write that is stuck must not go on for ever.
@@ -80,14 +86,20 @@ pub struct Waiting {
     /// Afterwards the socket is closed.
     pub close: Option<Close>,
     bytes: usize,
+    /// What of it counts for the whole address, until it is written.
+    charge: Option<Charge>,
 }
+
+/// Bytes that wait for a socket before it counts as slow.
+const QUICK: usize = 64 * 1024;
 
 impl Outbox {
     /// An empty one.
-    pub fn new(limits: OutboxLimits) -> Self {
+    pub fn new(limits: OutboxLimits, origin: Option<Arc<Origin>>) -> Self {
         Self {
             waiting: Mutex::default(),
             limits,
+            origin,
             wake: Notify::new(),
             ending: Notify::new(),
         }
@@ -104,7 +116,7 @@ impl Outbox {
         waiting.messages.push_back(message);
         // One message alone is taken however large: it is bounded where events are accepted.
         let too_much = waiting.messages.len() > 1 && waiting.bytes > self.limits.bytes;
-        if too_much || waiting.messages.len() > self.limits.messages {
+        if too_much || waiting.messages.len() > self.limits.messages || !self.charge(&mut waiting) {
             *waiting = Waiting {
                 close: Some(Close::because(
                     CloseReason::TooSlow,
@@ -116,6 +128,15 @@ impl Outbox {
         }
         drop(waiting);
         self.wake.notify_one();
+    }
+
+    /// Counts what waits for a slow socket for its address; whether that may have so much waiting.
+    fn charge(&self, waiting: &mut Waiting) -> bool {
+        let (Some(origin), true) = (&self.origin, waiting.bytes > QUICK) else {
+            return true;
+        };
+        let charge = waiting.charge.get_or_insert_with(|| origin.charge());
+        charge.grow_to(waiting.bytes)
     }
 
     /// Sends a ping with the next write.
@@ -165,14 +186,18 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use runtime::config::PerAddress;
+
     use super::*;
+    use crate::origins::Origins;
 
     #[tokio::test]
     async fn keeps_the_order_and_ends_with_the_close() {
-        let outbox = Outbox::new(OutboxLimits {
+        let limits = OutboxLimits {
             messages: 10,
             bytes: 100,
-        });
+        };
+        let outbox = Outbox::new(limits, None);
         outbox.push(Bytes::from_static(b"1"));
         outbox.push(Bytes::from_static(b"2"));
         outbox.close(Close::because(CloseReason::Idle, "idle"));
@@ -194,7 +219,7 @@ mod tests {
                 bytes: 2,
             },
         ] {
-            let outbox = Outbox::new(limits);
+            let outbox = Outbox::new(limits, None);
             for _ in 0..3 {
                 outbox.push(Bytes::from_static(b"x"));
             }
@@ -203,5 +228,44 @@ mod tests {
             assert_eq!(waiting.close.unwrap().code, 4001);
             outbox.ending().await;
         }
+    }
+
+    #[tokio::test]
+    async fn slow_readers_of_one_address_are_bounded_together_and_what_is_gone_does_not_count() {
+        let origins = Origins::new(PerAddress {
+            outbox_bytes: 1_000_000,
+            connections: 10,
+            ..PerAddress::default()
+        });
+        let limits = OutboxLimits {
+            messages: 100,
+            bytes: 900_000,
+        };
+        let reader = |address: [u8; 4]| {
+            Outbox::new(
+                limits,
+                origins
+                    .enter(address.into(), false)
+                    .map(|entered| Arc::clone(entered.origin())),
+            )
+        };
+        let is_closed = |outbox: &Outbox| outbox.waiting.lock().close.is_some();
+        let half = Bytes::from(vec![b'x'; 600_000]);
+        let (one, two, other) = (
+            reader([127, 0, 0, 1]),
+            reader([127, 0, 0, 1]),
+            reader([127, 0, 0, 2]),
+        );
+        for outbox in [&one, &two, &other] {
+            outbox.push(half.clone());
+        }
+        assert_eq!([&one, &two, &other].map(is_closed), [false, true, false]);
+        drop(one.next().await);
+        let three = reader([127, 0, 0, 1]);
+        three.push(half.clone());
+        assert!(!is_closed(&three), "what was written or dropped does not count");
+        drop(three);
+        one.push(half);
+        assert!(!is_closed(&one));
     }
 }

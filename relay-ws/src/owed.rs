@@ -6,6 +6,8 @@ use std::time::Instant;
 use ahash::AHashMap;
 use protocol::{EventId, SubscriptionId};
 
+use crate::origins::OnItsWay;
+
 /// What is owed. REQs are not here: a subscription knows itself until when it replays.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Debt {
@@ -27,6 +29,8 @@ pub struct Owed(AHashMap<Debt, Due>);
 struct Due {
     answers: u32,
     at: Instant,
+    /// The place of an event among those of its address: free again when the debt is gone.
+    _place: Option<OnItsWay>,
 }
 
 /// How a new debt relates to those there are.
@@ -45,7 +49,7 @@ const MOST: usize = 20_000;
 
 impl Owed {
     /// Owes an answer until `at`.
-    pub fn owe(&mut self, debt: Debt, at: Instant) -> Owing {
+    pub fn owe(&mut self, debt: Debt, at: Instant, place: Option<OnItsWay>) -> Owing {
         if let Some(due) = self.0.get_mut(&debt) {
             due.answers += 1;
             return Owing::Again;
@@ -53,7 +57,12 @@ impl Owed {
         if self.0.len() >= MOST {
             return Owing::TooMany;
         }
-        self.0.insert(debt, Due { answers: 1, at });
+        let due = Due {
+            answers: 1,
+            at,
+            _place: place,
+        };
+        self.0.insert(debt, due);
         Owing::New
     }
 
@@ -75,6 +84,17 @@ impl Owed {
             .collect()
     }
 
+    /// Whether this is owed.
+    pub fn contains(&self, debt: &Debt) -> bool {
+        self.0.contains_key(debt)
+    }
+
+    /// How many counts are owed.
+    pub fn counts(&self) -> usize {
+        let is_count = |debt: &&Debt| matches!(debt, Debt::Count(..));
+        self.0.keys().filter(is_count).count()
+    }
+
     /// Whether nothing is owed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -92,9 +112,9 @@ mod tests {
         let (mut owed, now) = (Owed::default(), Instant::now());
         let (early, late) = (now + Duration::from_secs(1), now + Duration::from_secs(2));
         let [one, two] = [1, 2].map(|n| Debt::Event(EventId::from_bytes([n; 32])));
-        assert_eq!(owed.owe(one.clone(), early), Owing::New);
-        assert_eq!(owed.owe(one.clone(), late), Owing::Again);
-        assert_eq!(owed.owe(two.clone(), late), Owing::New);
+        assert_eq!(owed.owe(one.clone(), early, None), Owing::New);
+        assert_eq!(owed.owe(one.clone(), late, None), Owing::Again);
+        assert_eq!(owed.owe(two.clone(), late, None), Owing::New);
         assert_eq!(owed.overdue(now), []);
         assert_eq!(owed.overdue(early), [(one.clone(), 2)]);
         assert_eq!(owed.settle(&one), 0);

@@ -9,7 +9,7 @@ use metrics::counter;
 use protocol::{EventId, Kind, KindClass, Prefix, PrivateKinds, PublicKey, Reason};
 use pubsub::{Ballot, ConnectionId, ProcessId, Publisher};
 use runtime::config::Config;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 use tracing::debug;
 
 use crate::{
@@ -21,14 +21,17 @@ use crate::{
     intake::{Accepted, Intake},
     levels::Doubts,
     management::WaitingCalls,
+    origins::Origins,
     outbox::{Close, CloseReason},
     owed::Debt,
     presence::Presence,
+    questions::Asking,
     rate_limit::RateLimits,
     recent::{Recent, RecentIds},
     rulings::RulingsInForce,
     settings::Settings,
     subscriptions::LiveIndex,
+    turns::Turns,
     verifier::{Checked, Purpose, Submission, Verifier},
 };
 
@@ -64,6 +67,10 @@ pub struct Relay {
     pub rulings: RulingsInForce,
     /// Calls of the management API that wait for a worker.
     pub calls: WaitingCalls,
+    /// What each address shares.
+    pub origins: Origins,
+    /// The questions that workers have, and those that wait.
+    pub turns: Turns<Asking>,
     /// What is counted per address.
     pub rates: Arc<RateLimits>,
     /// What Redis knows of our connections.
@@ -74,6 +81,8 @@ pub struct Relay {
     pub audiences: Audiences,
     /// Messages to other relay-ws processes.
     pub publisher: Publisher,
+    /// Whose large message is parsed.
+    pub large_messages: Semaphore,
     /// Where threads start tasks.
     pub runtime: Handle,
 }

@@ -17,7 +17,7 @@ use runtime::{
     redis::{self, RedisError},
     shutdown::Shutdown,
 };
-use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle, time::Instant};
+use tokio::{net::TcpListener, runtime::Handle, sync::Semaphore, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -33,6 +33,7 @@ use crate::{
     listener,
     management::WaitingCalls,
     metrics,
+    origins::Origins,
     outbox::{Close, CloseReason},
     presence::Presence,
     rate_limit::RateLimits,
@@ -43,6 +44,7 @@ use crate::{
     settings::Settings,
     signs_of_life,
     subscriptions::LiveIndex,
+    turns::Turns,
     upkeep,
     verifier::{Submissions, Verifier},
 };
@@ -195,11 +197,14 @@ async fn start(
         settings,
         rulings,
         calls: WaitingCalls::default(),
+        origins: Origins::new(config.per_address.clone()),
+        turns: Turns::default(),
         rates: Arc::new(RateLimits::new(&config.rate_limits)),
         presence,
         copier: Arc::new(copier),
         audiences: Audiences::default(),
         publisher: Publisher::new(publishing, keys.clone()),
+        large_messages: Semaphore::new(1),
         runtime: Handle::current(),
         config,
     });

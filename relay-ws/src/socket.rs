@@ -1,6 +1,7 @@
 //! One socket: reads messages into the handlers, writes what waits in the outbox.
 
 use std::{
+    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -55,14 +56,32 @@ pub async fn run(relay: &Arc<Relay>, connection: &Arc<Connection>, mut socket: H
                 }
             }
             frame = socket.next_frame() => match frame {
-                Ok(frame) => if !read(&cx, frame).await {
-                    return;
+                Ok(frame) => match read_and_write(&cx, &mut socket, frame).await {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(end) => {
+                        debug!(connection = %connection.id, ?end, "connection ended");
+                        return;
+                    }
                 },
                 Err(error) => {
                     debug!(connection = %connection.id, %error, "connection lost");
                     return;
                 }
             },
+        }
+    }
+}
+
+/// Handles a frame; whether the client stays. While that has to wait, what comes for the client is written all the same.
+async fn read_and_write(cx: &Cx<'_>, socket: &mut HttpWebSocket, frame: Frame) -> Result<bool, End> {
+    let (connection, outbox) = (cx.connection, cx.connection.line.outbox());
+    let mut handled = pin!(read(cx, frame));
+    loop {
+        tokio::select! {
+            biased;
+            stays = &mut handled => return Ok(stays),
+            waiting = outbox.next() => write(connection, socket, waiting).await?,
         }
     }
 }

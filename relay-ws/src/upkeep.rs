@@ -31,6 +31,7 @@ pub async fn run(relay: Weak<Relay>, stop: CancellationToken) {
         let new_window = second.is_multiple_of(window);
         let now = Instant::now();
         relay.settle_doubts();
+        relay.give_up_questions(now);
         relay.answer_told(relay.audiences.overdue(now));
         let mut subscriptions = 0;
         relay.connections.for_each(|connection| {

@@ -34,6 +34,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Posted<T> {
         if !is_ours {
             return Err(PageError::ForgedForm);
         }
+        // Postgres takes no NUL in a text, and no browser sends one.
+        if fields.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(UNREADABLE);
+        }
         read(fields).map(Self).ok_or(UNREADABLE)
     }
 }

@@ -43,7 +43,22 @@ pub async fn fanout(bench: &Bench, connections: usize, count: usize) -> anyhow::
 }
 
 /// Deliveries with what is wrong about them.
-pub fn row(name: String, mut deliveries: Deliveries, oks: &Tally, usage: crate::meter::Usage) -> Row {
+pub fn row(name: String, deliveries: Deliveries, oks: &Tally, usage: crate::meter::Usage) -> Row {
+    let mut deliveries = note_losses(deliveries);
+    for (what, times) in &oks.faults {
+        *deliveries
+            .tally
+            .faults
+            .entry(format!("publisher: {what}"))
+            .or_default() += times;
+    }
+    Row::new(name, "deliveries", &deliveries.tally, usage)
+        .fact("OK p50 ms", oks.latency.value_at_quantile(0.5) as f64 / 1e3)
+        .fact("OK p99 ms", oks.latency.value_at_quantile(0.99) as f64 / 1e3)
+}
+
+/// What is wrong, among the faults.
+pub fn note_losses(mut deliveries: Deliveries) -> Deliveries {
     let missing = deliveries.missing() as u64;
     for (what, times) in [
         ("lost", missing),
@@ -58,14 +73,5 @@ pub fn row(name: String, mut deliveries: Deliveries, oks: &Tally, usage: crate::
                 .or_default() += times;
         }
     }
-    for (what, times) in &oks.faults {
-        *deliveries
-            .tally
-            .faults
-            .entry(format!("publisher: {what}"))
-            .or_default() += times;
-    }
-    Row::new(name, "deliveries", &deliveries.tally, usage)
-        .fact("OK p50 ms", oks.latency.value_at_quantile(0.5) as f64 / 1e3)
-        .fact("OK p99 ms", oks.latency.value_at_quantile(0.99) as f64 / 1e3)
+    deliveries
 }

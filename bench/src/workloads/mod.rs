@@ -3,6 +3,7 @@
 mod bystanders;
 mod deliveries;
 mod fanout;
+mod floods;
 mod idle;
 mod ingest;
 mod live;
@@ -24,6 +25,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 pub use bystanders::bystanders;
 pub use fanout::fanout;
+pub use floods::{Flood, floods};
 pub use idle::idle;
 pub use ingest::{duplicates, ingest, ingest_at_rate};
 pub use live::live;

@@ -71,31 +71,34 @@ const QUESTIONS: usize = 2_000;
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// The questions, the popular ones more often.
-struct Questions {
+pub(super) struct Questions {
     filters: Vec<String>,
     order: Vec<usize>,
     asked: Cell<u64>,
 }
 
 impl Questions {
-    fn new(bench: &Bench, shape: Shape, stored: usize) -> anyhow::Result<Self> {
-        let index = Index::of(&bench.corpus, stored)?;
+    pub fn new(bench: &Bench, shape: Shape, index: &Index) -> Self {
         let mut random = StdRng::seed_from_u64(bench.seed);
         let filters: Vec<String> = (0..QUESTIONS)
-            .map(|_| filter(shape, &index, &mut random))
+            .map(|_| filter(shape, index, &mut random))
             .collect();
         let order = (0..64 * 1024)
             .map(|_| random.random_range(0..filters.len()))
             .collect();
-        Ok(Self {
+        Self {
             filters,
             order,
             asked: Cell::new(0),
-        })
+        }
     }
 
     fn next(&self) -> Call<'_> {
-        let number = self.asked.replace(self.asked.get() + 1);
+        self.numbered(self.asked.replace(self.asked.get() + 1))
+    }
+
+    /// The one of this number.
+    pub fn numbered(&self, number: u64) -> Call<'_> {
         let question = self.order[number as usize % self.order.len()];
         Call::Request(number, &self.filters[question])
     }
@@ -142,7 +145,7 @@ pub async fn requests(
     connections: usize,
     duration: Duration,
 ) -> anyhow::Result<Row> {
-    let questions = Questions::new(bench, shape, stored)?;
+    let questions = Questions::new(bench, shape, &Index::of(&bench.corpus, stored)?);
     let mut sockets = bench.connect(connections).await?;
     let until = |end: Instant| {
         let questions = &questions;
@@ -171,7 +174,7 @@ pub async fn requests_at_rate(
     rate: f64,
     duration: Duration,
 ) -> anyhow::Result<Row> {
-    let questions = Questions::new(bench, shape, stored)?;
+    let questions = Questions::new(bench, shape, &Index::of(&bench.corpus, stored)?);
     let mut sockets = bench.connect(connections).await?;
     let calls = |duration: Duration| (rate * duration.as_secs_f64()).ceil() as u32;
     let unmeasured = RefCell::new(Tally::new()?);

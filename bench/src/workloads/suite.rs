@@ -5,15 +5,15 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{
-    Bench, Shape, bystanders, duplicates, fanout, idle, ingest, ingest_at_rate, live, requests,
-    requests_at_rate,
+    Bench, Flood, Shape, bystanders, duplicates, fanout, floods, idle, ingest, ingest_at_rate, live,
+    requests, requests_at_rate,
 };
 use crate::report::Row;
 
 /// How much of everything.
 #[derive(Debug, Clone, Args)]
 pub struct Suite {
-    /// Only these: ingest, duplicates, req, bystanders, live, fanout, idle. All without.
+    /// Only these: ingest, duplicates, req, bystanders, live, fanout, floods, idle. All without.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
     /// Events that are sent as fast as they are taken.
@@ -28,6 +28,9 @@ pub struct Suite {
     /// Idle connections.
     #[arg(long, default_value_t = 10_000, value_parser = crate::cli::within(1, crate::cli::MAX_CONNECTIONS))]
     pub idle: usize,
+    /// Only these floods.
+    #[arg(long, value_delimiter = ',')]
+    pub flood: Vec<Flood>,
     /// Requests a second in the open loop.
     #[arg(long, default_value_t = 500.0)]
     pub request_rate: f64,
@@ -99,6 +102,10 @@ pub async fn suite(
     }
     if suite.wants("fanout") {
         tell(fanout(bench, suite.fanout, 60).await?)?;
+    }
+    if suite.wants("floods") {
+        settle().await;
+        floods(bench, &suite.flood, bulk, seconds, tell).await?;
     }
     Ok(())
 }

@@ -98,6 +98,40 @@ async fn idle_connections_are_held() {
     assert!(held.faults.is_empty(), "{:?}", held.faults);
 }
 
+#[tokio::test]
+async fn others_are_measured_alone_and_beside_a_flood() {
+    let bench = bench(Faults::default(), 500).await;
+    let mut rows = Vec::new();
+    let mut tell = |row| {
+        rows.push(row);
+        Ok(())
+    };
+    let second = Duration::from_secs(1);
+    floods(
+        &bench,
+        &[Flood::OpensAndCloses, Flood::BadSignatures],
+        500,
+        second,
+        &mut tell,
+    )
+    .await
+    .unwrap();
+    assert_eq!(rows.len(), 3);
+    // A second of EVENTs, REQs and deliveries, and newcomers.
+    for row in &rows[1..] {
+        assert_eq!(row.accepted, 3 * 100 + 10, "{}: {:?}", row.workload, row.faults);
+        assert!(row.faults.is_empty(), "{}: {:?}", row.workload, row.faults);
+        assert!(
+            row.facts["attack: did"] > 100.0,
+            "{}: {:?}",
+            row.workload,
+            row.facts
+        );
+        assert!(row.facts["EVENT p99 × normal"] > 0.0);
+        assert!(row.facts["dummy MB peak"] >= row.facts["dummy MB before"]);
+    }
+}
+
 /// A stall of 300 ms at 200 events a second delays 60 events. The closed loop of one client sees one slow answer; the open
 /// loop must see them all.
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde::{
 };
 
 use crate::{
-    Answer, BadMessage, Event, Filter, InvalidFilter, NegentropyMessage, SubscriptionId,
+    Answer, BadMessage, Event, Filter, InvalidFilter, NegentropyMessage, Prefix, Reason, SubscriptionId,
     filter_json::ParsedFilter,
 };
 
@@ -150,13 +150,24 @@ impl<'de> Visitor<'de> for EventFields {
     }
 }
 
+/// Filters of one message that are read: each takes a hundred times the memory that `{}` takes in JSON.
+const MOST_FILTERS: usize = 1_000;
+
 type Filters = Result<(SubscriptionId, Vec<Filter>), BadMessage>;
 
 fn filters<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<Filters, A::Error> {
     let id: SubscriptionId = element(seq, "a subscription id")?;
     let mut filters = Vec::new();
-    while let Some(filter) = seq.next_element::<ParsedFilter>()? {
+    while filters.len() < MOST_FILTERS
+        && let Some(filter) = seq.next_element::<ParsedFilter>()?
+    {
         filters.push(filter);
+    }
+    if filters.len() == MOST_FILTERS && seq.next_element::<IgnoredAny>()?.is_some() {
+        return Ok(Err(BadMessage {
+            answer: Answer::Closed(id.into()),
+            reason: Reason::new(Prefix::Invalid, format!("more than {MOST_FILTERS} filters")),
+        }));
     }
     if filters.is_empty() {
         return Err(A::Error::custom("a filter is missing"));

@@ -110,6 +110,21 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// Which question of its connection it answers; none where that has no number.
+    pub fn generation(&self) -> Option<u64> {
+        match self {
+            Self::Count { generation, .. }
+            | Self::Closed { generation, .. }
+            | Self::NegMsg { generation, .. }
+            | Self::NegErr { generation, .. } => Some(*generation),
+            Self::Ok { .. }
+            | Self::PassedOn { .. }
+            | Self::Level { .. }
+            | Self::Managed { .. }
+            | Self::Authorized { .. } => None,
+        }
+    }
+
     /// Whom it is for.
     pub fn connection(&self) -> ConnectionId {
         match self {

@@ -74,6 +74,14 @@ impl Client {
         }
     }
 
+    /// After [`Self::open`]: whether the relay greets with the challenge. Else it closes.
+    pub async fn is_welcome(&mut self) -> bool {
+        let first = tokio::time::timeout(PATIENCE, self.socket.next())
+            .await
+            .expect("the relay says something");
+        matches!(first, Some(Ok(Message::Text(_))))
+    }
+
     /// Sends any text.
     pub async fn send(&mut self, text: impl ToString) {
         self.socket

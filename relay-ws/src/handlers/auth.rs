@@ -17,7 +17,7 @@ impl Cx<'_> {
             return line.ok(&id, false, &reason.to_string());
         }
         let deadline = Self::deadline(self.relay.config.websocket.auth_deadline_s);
-        match self.connection.owe(Debt::Auth(id), deadline) {
+        match self.connection.owe(Debt::Auth(id), deadline, None) {
             Owing::New => {}
             Owing::Again => return,
             Owing::TooMany => {

@@ -1,17 +1,15 @@
 //! `["COUNT",<query id>,<filter>…]` ([NIP-45](https://nips.nostr.com/45)).
 
-use std::sync::Arc;
-
 use protocol::{Filter, Reason, SubscriptionId};
 use queue::{
     Queue,
     jobs::{CountRequest, Version},
 };
-use tracing::warn;
 
 use super::{Cx, within_limits};
 use crate::{
     owed::{Debt, Owing},
+    questions::Asking,
     rate_limit::Action,
 };
 
@@ -21,11 +19,12 @@ impl Cx<'_> {
         if let Err(reason) = self.is_countable(&id, &mut filters) {
             return self.connection.line.closed(id.as_str(), &reason.to_string());
         }
-        let (relay, connection) = (Arc::clone(self.relay), Arc::clone(self.connection));
+        let (relay, connection) = (self.relay, self.connection);
         let generation = connection.next_generation();
         let debt = Debt::Count(id.clone(), generation);
         let deadline = Self::deadline(relay.config.websocket.count_deadline_s);
-        if connection.owe(debt.clone(), deadline) == Owing::TooMany {
+        let most = relay.config.limits.max_subscriptions;
+        if connection.owed_counts() >= most || connection.owe(debt, deadline, None) == Owing::TooMany {
             return connection.line.closed(
                 id.as_str(),
                 "rate-limited: too many queries without an answer yet",
@@ -39,15 +38,11 @@ impl Cx<'_> {
             client: (*connection.client()).clone(),
             filters,
         };
-        tokio::spawn(async move {
-            if let Err(error) = relay.intake.push(&job).await {
-                warn!(%error, "could not enqueue a COUNT");
-                if connection.settle(&debt) > 0 {
-                    let reason = "error: could not ask for a count, try again later";
-                    connection.line.closed(job.subscription.as_str(), reason);
-                }
-            }
-        });
+        relay.ask(Asking::count(
+            connection,
+            job,
+            relay.config.websocket.count_deadline_s,
+        ));
     }
 
     fn is_countable(&self, id: &SubscriptionId, filters: &mut [Filter]) -> Result<(), Reason> {

@@ -6,6 +6,7 @@ use runtime::config::Limits;
 
 use super::Cx;
 use crate::{
+    origins::OnItsWay,
     owed::{Debt, Owing},
     rate_limit::Action,
     relay::is_forgotten,
@@ -28,8 +29,12 @@ impl Cx<'_> {
         if self.is_duplicate(&event) {
             return line.ok(&id, true, "duplicate: already have this event");
         }
+        let place = match self.place().await {
+            Ok(place) => place,
+            Err(reason) => return line.ok(&id, false, &reason.to_string()),
+        };
         let deadline = Self::deadline(self.relay.config.websocket.event_deadline_s);
-        match self.connection.owe(Debt::Event(id), deadline) {
+        match self.connection.owe(Debt::Event(id), deadline, place) {
             Owing::New => {}
             Owing::Again => return,
             Owing::TooMany => {
@@ -42,6 +47,23 @@ impl Cx<'_> {
             event,
         };
         self.relay.verifier.check(submission).await;
+    }
+
+    /// Waits until an event of this address may be sent on its way, unless so much waits that it must be refused. Meanwhile the socket is
+    /// not read: its client feels it as a slow network.
+    async fn place(&self) -> Result<Option<OnItsWay>, Reason> {
+        let (relay, connection) = (self.relay, self.connection);
+        let Some(entered) = &connection.entered else {
+            return Ok(None);
+        };
+        if relay.settings.is_unlimited(connection.address) {
+            return Ok(None);
+        }
+        tokio::select! {
+            biased;
+            place = entered.origin().send_event() => Ok(place),
+            reason = relay.intake.full(Queue::Event) => Err(reason),
+        }
     }
 
     /// Whether it came by lately and is still there. What may have gone since, only a worker knows.

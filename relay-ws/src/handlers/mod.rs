@@ -15,6 +15,9 @@ use runtime::config::Config;
 
 use crate::{connection::Connection, rate_limit::Action, relay::Relay};
 
+/// Bytes of a message that counts as large: beyond all but long lists of contacts and long articles.
+const LARGE: usize = 32 * 1024;
+
 /// What a handler works with.
 pub struct Cx<'a> {
     /// The process.
@@ -34,7 +37,7 @@ impl Cx<'_> {
             );
             return self.refuse_all(&text);
         }
-        match ClientMessage::parse(text) {
+        match self.parse(text).await {
             Ok(ClientMessage::Event(event)) => self.event(event).await,
             Ok(ClientMessage::Req(subscription, filters)) => self.req(subscription, filters),
             Ok(ClientMessage::Count(query, filters)) => self.count(query, filters),
@@ -57,6 +60,15 @@ impl Cx<'_> {
                 self.relay.count_invalid(self.connection);
             }
         }
+    }
+
+    /// A large message takes milliseconds. They are parsed one at a time, and not where sockets are served.
+    async fn parse(&self, text: &str) -> Result<ClientMessage, BadMessage> {
+        if text.len() < LARGE {
+            return ClientMessage::parse(text);
+        }
+        let _turn = self.relay.large_messages.acquire().await;
+        tokio::task::block_in_place(|| ClientMessage::parse(text))
     }
 
     /// Tells of a message that cannot be answered by an id.

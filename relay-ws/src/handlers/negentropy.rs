@@ -1,18 +1,16 @@
 //! `["NEG-OPEN",<id>,<filter>,<message>]`, `["NEG-MSG",<id>,<message>]`, `["NEG-CLOSE",<id>]`
 //! ([NIP-77](https://nips.nostr.com/77)): which events does one side have that the other needs?
 
-use std::sync::Arc;
-
 use protocol::{Filter, NegentropyMessage, Prefix, Reason, SubscriptionId};
 use queue::{
     Queue,
     jobs::{Reconcile, Version},
 };
-use tracing::warn;
 
 use super::{Cx, within_limits};
 use crate::{
     owed::{Debt, Owing},
+    questions::Asking,
     rate_limit::Action,
     reconciliations::{Topic, Unanswerable},
 };
@@ -77,10 +75,10 @@ impl Cx<'_> {
     }
 
     fn reconcile(&self, id: SubscriptionId, topic: Topic, message: NegentropyMessage, opens: bool) {
-        let (relay, connection) = (Arc::clone(self.relay), Arc::clone(self.connection));
+        let (relay, connection) = (self.relay, self.connection);
         let debt = Debt::Negentropy(id.clone(), topic.generation);
         let deadline = Self::deadline(relay.config.websocket.negentropy_deadline_s);
-        if connection.owe(debt.clone(), deadline) == Owing::TooMany {
+        if connection.owe(debt, deadline, None) == Owing::TooMany {
             return self.neg_err(&id, "rate-limited: too many queries without an answer yet");
         }
         let job = Reconcile {
@@ -93,17 +91,7 @@ impl Cx<'_> {
             opens,
             message,
         };
-        // Messages alternate, so that no more is on its way than the client has reconciliations.
-        tokio::spawn(async move {
-            if let Err(error) = relay.intake.push(&job).await {
-                warn!(%error, "could not enqueue a message of a reconciliation");
-                if connection.settle(&debt) > 0 {
-                    let (id, reconciliations) = (job.subscription.as_str(), &connection.reconciliations);
-                    reconciliations.end_generation(&job.subscription, job.generation);
-                    let reason = "error: could not ask for the set, try again later";
-                    connection.line.neg_err(id, reason, None);
-                }
-            }
-        });
+        let patience_s = relay.config.websocket.negentropy_deadline_s;
+        relay.ask(Asking::reconcile(connection, job, patience_s));
     }
 }

@@ -92,6 +92,7 @@ fn the_index_finds_what_the_filters_match() {
     let line = Arc::new(Line::new(
         ConnectionId::random(ProcessId::random()),
         limits,
+        None,
         copier,
     ));
     let index = LiveIndex::new(SearchRules::default());

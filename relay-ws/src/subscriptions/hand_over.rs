@@ -56,7 +56,7 @@ impl World {
         let id = ConnectionId::random(ProcessId::random());
         Self {
             rng: StdRng::seed_from_u64(seed),
-            line: Arc::new(Line::new(id, limits, copier)),
+            line: Arc::new(Line::new(id, limits, None, copier)),
             index: LiveIndex::new(SearchRules::default()),
             committed: Vec::new(),
             unpublished: Vec::new(),

@@ -313,3 +313,14 @@ fn an_answer_never_repeats_more_than_a_little_of_what_came() {
         assert!(answer.len() < 1_000, "{} bytes: {}", answer.len(), &answer[..200]);
     }
 }
+
+#[test]
+fn filters_without_end_are_not_kept() {
+    let text = |count| format!(r#"["REQ","s",{}]"#, vec!["{}"; count].join(","));
+    assert!(ClientMessage::parse(&text(1_000)).is_ok());
+    for count in [1_001, 100_000] {
+        let bad = refused(&text(count));
+        assert_eq!(bad.answer, Answer::Closed("s".to_owned()));
+        assert_eq!(bad.reason.prefix, Prefix::Invalid);
+    }
+}

@@ -16,8 +16,9 @@ pub use listing::{Origin, Origins, Setting};
 pub use policy::{KindRule, Policy};
 pub use secret::Secret;
 pub use sections::{
-    Admin, Auth, Copies, Fee, Fees, Health, Limits, LogFormat, Membership, OnFailure, Plugins, Postgres,
-    Privacy, QueueLimits, RateLimits, Redis, RelayInfo, Search, Telemetry, Websocket, Worker, WritePolicy,
+    Admin, Auth, Copies, Fee, Fees, Health, Limits, LogFormat, Membership, OnFailure, PerAddress, Plugins,
+    Postgres, Privacy, QueueLimits, RateLimits, Redis, RelayInfo, Search, Telemetry, Websocket, Worker,
+    WritePolicy,
 };
 pub use sources::DEFAULTS;
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub limits: Limits,
     #[validate(nested)]
     pub rate_limits: RateLimits,
+    /// What one address may have at a time.
+    pub per_address: PerAddress,
     #[validate(nested)]
     pub queue: QueueLimits,
     #[validate(nested)]

@@ -115,7 +115,7 @@ section!(Limits {
     max_message_length: usize,
     #[validate(range(min = 1))]
     max_subscriptions: usize,
-    #[validate(range(min = 1))]
+    #[validate(range(min = 1, max = 1000))]
     max_filters: usize,
     #[validate(range(min = 1))]
     max_filter_values: usize,
@@ -146,6 +146,26 @@ section!(RateLimits {
     auths: u32,
     invalid_messages: u32,
 });
+
+section!(
+    #[derive(Default)]
+    PerAddress {
+        #[validate(range(min = 1))]
+        connections: usize,
+        #[validate(range(min = 65536))]
+        outbox_bytes: usize,
+        #[validate(range(min = 1))]
+        events: usize,
+        #[validate(range(min = 1))]
+        reqs: usize,
+        #[validate(range(min = 1))]
+        searches: usize,
+        #[validate(range(min = 1))]
+        counts: usize,
+        #[validate(range(min = 1))]
+        reconciliations: usize,
+    }
+);
 
 section!(QueueLimits {
     #[validate(range(min = 1))]

@@ -120,14 +120,16 @@ impl Window {
         if !self.may_answer(filters, now) || !self.catch_up_or_give_up().await {
             return vec![None; filters.len()];
         }
-        let followed = self.contents.read();
-        let Some(followed) = &*followed else {
-            return vec![None; filters.len()];
-        };
-        let answers: Vec<_> = filters
-            .iter()
-            .map(|filter| followed.contents.answer(filter, reader, now))
-            .collect();
+        let mut answers = Vec::with_capacity(filters.len());
+        for filter in filters {
+            // One after the other: a question of many costly filters keeps nobody from the lock or the thread for longer than one.
+            if !answers.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let followed = self.contents.read();
+            let contents = followed.as_ref().map(|followed| &followed.contents);
+            answers.push(contents.and_then(|contents| contents.answer(filter, reader, now)));
+        }
         let answered = answers.iter().flatten().count() as u64;
         self.answered.fetch_add(answered, Ordering::Relaxed);
         answers

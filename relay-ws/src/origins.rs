@@ -1,0 +1,174 @@
+//! Where clients come from: what all connections of one address share, so that none takes everybody's place.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use ahash::AHashMap;
+use parking_lot::Mutex;
+use runtime::config::PerAddress;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+type All = Arc<Mutex<AHashMap<IpAddr, Weak<Origin>>>>;
+
+/// All addresses that somebody is connected from.
+#[derive(Debug)]
+pub struct Origins {
+    all: All,
+    limits: PerAddress,
+}
+
+/// One address, as long as somebody is connected from it.
+#[derive(Debug)]
+pub struct Origin {
+    address: IpAddr,
+    connections: AtomicUsize,
+    /// Places of events that are on their way.
+    events: Arc<Semaphore>,
+    /// Bytes that wait for slow sockets.
+    waiting: AtomicUsize,
+    most_waiting: usize,
+    all: All,
+}
+
+/// A connection from an address.
+#[derive(Debug)]
+pub struct Entered(Arc<Origin>);
+
+/// Bytes that wait for a slow socket, until they are written or dropped.
+#[derive(Debug)]
+pub struct Charge {
+    origin: Arc<Origin>,
+    bytes: usize,
+}
+
+/// An event that is on its way: until it is answered, or nobody waits for the answer any more.
+#[derive(Debug)]
+pub struct OnItsWay(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+
+impl Origins {
+    /// Nobody is connected yet.
+    pub fn new(limits: PerAddress) -> Self {
+        Self {
+            all: Arc::default(),
+            limits,
+        }
+    }
+
+    /// A further connection from an address; `None` when it has as many as it may.
+    pub fn enter(&self, address: IpAddr, is_unlimited: bool) -> Option<Entered> {
+        let most = if is_unlimited {
+            usize::MAX
+        } else {
+            self.limits.connections
+        };
+        let entered = Entered::into(self.origin(address));
+        (entered.0.connections.load(Ordering::Relaxed) <= most).then_some(entered)
+    }
+
+    fn origin(&self, address: IpAddr) -> Arc<Origin> {
+        let mut all = self.all.lock();
+        if let Some(origin) = all.get(&address).and_then(Weak::upgrade) {
+            return origin;
+        }
+        let origin = Arc::new(Origin {
+            address,
+            connections: AtomicUsize::new(0),
+            events: Arc::new(Semaphore::new(self.limits.events.min(Semaphore::MAX_PERMITS))),
+            waiting: AtomicUsize::new(0),
+            most_waiting: self.limits.outbox_bytes,
+            all: Arc::clone(&self.all),
+        });
+        all.insert(address, Arc::downgrade(&origin));
+        origin
+    }
+}
+
+impl Entered {
+    fn into(origin: Arc<Origin>) -> Self {
+        origin.connections.fetch_add(1, Ordering::Relaxed);
+        Self(origin)
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.0
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Origin {
+    /// Waits until a further event may be sent on its way.
+    pub async fn send_event(&self) -> Option<OnItsWay> {
+        // It is never closed.
+        Arc::clone(&self.events).acquire_owned().await.ok().map(OnItsWay)
+    }
+
+    /// For what waits for a slow socket.
+    pub fn charge(self: &Arc<Self>) -> Charge {
+        Charge {
+            origin: Arc::clone(self),
+            bytes: 0,
+        }
+    }
+}
+
+impl Charge {
+    /// So much waits now; whether that is within the bounds of the address.
+    pub fn grow_to(&mut self, bytes: usize) -> bool {
+        let more = bytes - self.bytes;
+        self.bytes = bytes;
+        let before = self.origin.waiting.fetch_add(more, Ordering::Relaxed);
+        before + more <= self.origin.most_waiting
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.origin.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        // A new one may have taken its place.
+        if all
+            .get(&self.address)
+            .is_some_and(|origin| origin.strong_count() == 0)
+        {
+            all.remove(&self.address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_so_many_connections_and_is_forgotten_with_the_last() {
+        let limits = PerAddress {
+            connections: 2,
+            ..PerAddress::default()
+        };
+        let (origins, one, two) = (Origins::new(limits), [127, 0, 0, 1].into(), [127, 0, 0, 2].into());
+        let mut held: Vec<_> = (0..2).map(|_| origins.enter(one, false).unwrap()).collect();
+        assert!(origins.enter(one, false).is_none());
+        assert!(origins.enter(two, false).is_some());
+        assert!(origins.enter(one, true).is_some());
+        held.pop();
+        assert!(origins.enter(one, false).is_some());
+        held.clear();
+        assert!(origins.all.lock().is_empty());
+    }
+}

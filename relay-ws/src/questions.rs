@@ -1,0 +1,236 @@
+//! Questions on their way to the workers: REQ, COUNT and what belongs to reconciliations, each when it is its turn.
+
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use metrics::counter;
+use protocol::Filter;
+use queue::{
+    Queue, QueueError,
+    jobs::{CountRequest, NewSearch, NewSubscription, Reconcile, Version},
+};
+use tracing::warn;
+
+use crate::{
+    connection::Connection,
+    owed::Debt,
+    relay::Relay,
+    subscriptions::Subscription,
+    turns::{Lane, Question, Ticket},
+};
+
+/// A question and who asks it.
+#[derive(Debug)]
+pub struct Asking {
+    connection: Arc<Connection>,
+    queue: Queue,
+    /// How long an answer may take.
+    patience: Duration,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// The filters are the subscription's: what is replaced holds no memory.
+    Req(Weak<Subscription>),
+    Count(Box<CountRequest>),
+    Reconcile(Box<Reconcile>),
+}
+
+impl Asking {
+    /// For stored events.
+    pub fn req(connection: &Arc<Connection>, subscription: &Arc<Subscription>, patience_s: u32) -> Self {
+        let queue = queue_of(&subscription.filters);
+        let what = What::Req(Arc::downgrade(subscription));
+        Self::new(connection, queue, patience_s, what)
+    }
+
+    /// For a number.
+    pub fn count(connection: &Arc<Connection>, job: CountRequest, patience_s: u32) -> Self {
+        Self::new(connection, Queue::Count, patience_s, What::Count(Box::new(job)))
+    }
+
+    /// For the next message of a reconciliation.
+    pub fn reconcile(connection: &Arc<Connection>, job: Reconcile, patience_s: u32) -> Self {
+        let what = What::Reconcile(Box::new(job));
+        Self::new(connection, Queue::Negentropy, patience_s, what)
+    }
+
+    fn new(connection: &Arc<Connection>, queue: Queue, patience_s: u32, what: What) -> Self {
+        Self {
+            connection: Arc::clone(connection),
+            queue,
+            patience: Duration::from_secs(u64::from(patience_s)),
+            what,
+        }
+    }
+
+    fn lane(&self) -> Lane {
+        (self.queue, self.connection.address)
+    }
+
+    fn ticket(&self) -> Option<Ticket> {
+        let generation = match &self.what {
+            What::Req(subscription) => subscription.upgrade()?.generation,
+            What::Count(job) => job.generation,
+            What::Reconcile(job) => job.generation,
+        };
+        Some((self.connection.id, generation))
+    }
+
+    async fn enqueue(&self, relay: &Relay) -> Result<(), QueueError> {
+        let (connection, intake) = (&self.connection, &relay.intake);
+        match &self.what {
+            What::Count(job) => intake.push(&**job).await,
+            What::Reconcile(job) => intake.push(&**job).await,
+            What::Req(subscription) => {
+                let Some(subscription) = subscription.upgrade() else {
+                    return Ok(());
+                };
+                let job = NewSubscription {
+                    v: Version,
+                    connection: connection.id.as_str().to_owned(),
+                    subscription: subscription.id.clone(),
+                    generation: subscription.generation,
+                    client: (*connection.client()).clone(),
+                    filters: subscription
+                        .filters
+                        .iter()
+                        .filter(|f| is_asked(f))
+                        .cloned()
+                        .collect(),
+                };
+                match self.queue {
+                    Queue::Search => intake.push(&NewSearch(job)).await,
+                    _ => intake.push(&job).await,
+                }
+            }
+        }
+    }
+
+    /// It could not be asked.
+    fn refuse(&self, relay: &Relay) {
+        let (connection, line) = (&self.connection, &self.connection.line);
+        match &self.what {
+            What::Req(subscription) => {
+                if let Some(subscription) = subscription.upgrade() {
+                    let reason = "error: could not ask for stored events, try again later";
+                    relay.close_subscription(
+                        connection,
+                        subscription.id.as_str(),
+                        subscription.generation,
+                        reason,
+                    );
+                }
+            }
+            What::Count(job) => {
+                let debt = Debt::Count(job.subscription.clone(), job.generation);
+                if connection.settle(&debt) > 0 {
+                    let reason = "error: could not ask for a count, try again later";
+                    line.closed(job.subscription.as_str(), reason);
+                }
+            }
+            What::Reconcile(job) => {
+                let debt = Debt::Negentropy(job.subscription.clone(), job.generation);
+                if connection.settle(&debt) > 0 {
+                    let reconciliations = &connection.reconciliations;
+                    reconciliations.end_generation(&job.subscription, job.generation);
+                    let reason = "error: could not ask for the set, try again later";
+                    line.neg_err(job.subscription.as_str(), reason, None);
+                }
+            }
+        }
+    }
+}
+
+impl Question for Asking {
+    fn is_wanted(&self) -> bool {
+        let owes = |debt| self.connection.owes(&debt);
+        match &self.what {
+            What::Req(subscription) => subscription.upgrade().is_some_and(|s| s.is_replaying()),
+            What::Count(job) => owes(Debt::Count(job.subscription.clone(), job.generation)),
+            What::Reconcile(job) => owes(Debt::Negentropy(job.subscription.clone(), job.generation)),
+        }
+    }
+
+    fn until(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+}
+
+impl Relay {
+    /// Asks a question when it is its turn.
+    pub fn ask(self: &Arc<Self>, question: Asking) {
+        let (lane, Some(ticket)) = (question.lane(), question.ticket()) else {
+            return;
+        };
+        let most = self.questions_at_a_time(lane);
+        if let Some(question) = self.turns.take(lane, most, ticket, question) {
+            self.ask_now(question, ticket);
+        }
+    }
+
+    /// A question has been answered: the next one may be asked.
+    pub fn answered(self: &Arc<Self>, ticket: Ticket) {
+        if let Some(next) = self.turns.answered(ticket) {
+            self.ask_next(next);
+        }
+    }
+
+    /// Asks in the place of those that will not be answered any more.
+    pub fn give_up_questions(self: &Arc<Self>, now: Instant) {
+        for next in self.turns.overdue(now) {
+            self.ask_next(next);
+        }
+    }
+
+    fn ask_next(self: &Arc<Self>, question: Asking) {
+        // It was wanted a moment ago; else its place is taken back when its time is up.
+        if let Some(ticket) = question.ticket() {
+            self.ask_now(question, ticket);
+        }
+    }
+
+    /// The socket is read on meanwhile.
+    fn ask_now(self: &Arc<Self>, question: Asking, ticket: Ticket) {
+        let relay = Arc::clone(self);
+        self.runtime.spawn(async move {
+            if let Err(error) = question.enqueue(&relay).await {
+                warn!(%error, "could not enqueue a question");
+                counter!("relay_enqueue_failures_total").increment(1);
+                question.refuse(&relay);
+                relay.answered(ticket);
+            }
+        });
+    }
+
+    fn questions_at_a_time(&self, (queue, address): Lane) -> usize {
+        let most = &self.config.per_address;
+        if self.settings.is_unlimited(address) {
+            return usize::MAX;
+        }
+        match queue {
+            Queue::Search => most.searches,
+            Queue::Count => most.counts,
+            Queue::Negentropy => most.reconciliations,
+            _ => most.reqs,
+        }
+    }
+}
+
+/// A filter without a limit above zero asks for nothing that is stored.
+pub fn is_asked(filter: &Filter) -> bool {
+    filter.limit != Some(0) && !filter.matches_nothing()
+}
+
+/// A search may take long, and has a queue of its own.
+pub fn queue_of(filters: &[Filter]) -> Queue {
+    let searches = |filter: &Filter| is_asked(filter) && filter.searched().is_some();
+    if filters.iter().any(searches) {
+        Queue::Search
+    } else {
+        Queue::Req
+    }
+}
