@@ -54,6 +54,7 @@ mod operator;
 mod plugins;
 mod policies;
 mod privacy;
+mod redis_keys;
 mod restart;
 mod sdk;
 mod websocket;

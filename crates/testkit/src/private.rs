@@ -18,8 +18,8 @@ use tokio::{
 };
 
 use crate::{
+    process::free_address,
     services::{random_name, top},
-    stack::free_address,
 };
 
 /// How long a server may take to answer.
