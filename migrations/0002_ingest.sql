@@ -71,7 +71,6 @@ BEGIN
             WITH ORDINALITY
             AS i (id, author, kind, created_at, id_head, expires_at, replace_key, raw, tag_end, verdict, ord)
         WHERE i.verdict = 0
-        ORDER BY i.ord
         RETURNING seq, author, kind, created_at, id_head, tags
     ), tagged AS (
         INSERT INTO searchable_tags (tag, created_at, id_head, event, kind, author)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use apalis::prelude::Data;
 use pubsub::{Address, PageWriter, ProcessId};
 use queue::{
-    Delivery, JobError,
+    Delivery, JobError, Queue,
     jobs::{Maintenance, Task},
 };
 use tracing::{info, warn};
@@ -31,6 +31,13 @@ const SEARCHABLE_STEP: u32 = 250;
 
 /// How long one run makes events searchable, of the second until the next.
 const SEARCHABLE_FOR: Duration = Duration::from_millis(500);
+
+/// The same while many events wait for their OK, which goes first. It is still 2,000 events or more.
+const SEARCHABLE_FOR_WHEN_BUSY: Duration = Duration::from_millis(50);
+
+/// Jobs with new events in the queue, those that run included, that make it busy: a job has all the events that came in
+/// while the one before was enqueued.
+const BUSY: u64 = 4;
 
 /// A consumer without jobs that was silent for a minute belonged to a worker that is gone.
 const CONSUMER_SILENCE_MS: u64 = 60_000;
@@ -125,7 +132,10 @@ async fn banned_events(cx: &Context) -> Result<(), JobError> {
 /// Half of the time at most, so that a backlog leaves Postgres and this queue to others.
 async fn searchable_events(cx: &Context) -> Result<(), JobError> {
     let began = Instant::now();
-    while began.elapsed() < SEARCHABLE_FOR {
+    let waiting = cx.producer.waiting(Queue::Event);
+    let is_busy = waiting.await.map_err(JobError::retry)? >= BUSY;
+    let enough = if is_busy { SEARCHABLE_FOR_WHEN_BUSY } else { SEARCHABLE_FOR };
+    while began.elapsed() < enough {
         let followed = cx
             .store
             .follow_search(SEARCHABLE_STEP)

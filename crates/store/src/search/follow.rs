@@ -4,7 +4,10 @@
 use protocol::{Kind, SearchRules, VerifiedEvent, search::Searchable};
 use sqlx::{Postgres, Transaction};
 
-use super::{Searching, tsvector::tsvector};
+use super::{
+    Searching,
+    tsvector::{TsVector, tsvector},
+};
 use crate::{Store, StoreError, batch::signed};
 
 /// What a step has done.
@@ -21,7 +24,7 @@ pub struct SearchStep {
 struct Rows {
     events: Vec<i64>,
     created: Vec<i64>,
-    words: Vec<String>,
+    words: Vec<TsVector>,
 }
 
 /// A stored event as it is looked at.
@@ -144,11 +147,10 @@ async fn insert(transaction: &mut Transaction<'_, Postgres>, rows: &Rows) -> Res
     }
     sqlx::query!(
         "INSERT INTO searchable_contents (event, created_at, words)
-        SELECT event, created_at, words::tsvector
-        FROM unnest($1::bigint[], $2::bigint[], $3::text[]) i (event, created_at, words)",
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::tsvector[])",
         &rows.events,
         &rows.created,
-        &rows.words,
+        &rows.words as _,
     )
     .execute(&mut **transaction)
     .await
