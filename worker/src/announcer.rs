@@ -1,5 +1,6 @@
 //! Telling the world of new events.
 
+use bytes::Bytes;
 use futures::future::try_join_all;
 use protocol::VerifiedEvent;
 use pubsub::{Address, Listeners, PageWriter, ProcessId, Publisher, PubsubError};
@@ -61,7 +62,7 @@ impl Announcer {
     }
 }
 
-fn pages(events: &[&VerifiedEvent], page: impl Fn() -> PageWriter) -> impl Iterator<Item = String> {
+fn pages(events: &[&VerifiedEvent], page: impl Fn() -> PageWriter) -> impl Iterator<Item = Bytes> {
     let mut pages = vec![page()];
     for event in events {
         if pages.last().is_some_and(PageWriter::is_full) {

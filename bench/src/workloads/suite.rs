@@ -67,11 +67,11 @@ pub async fn suite(
         for row in idle(bench, suite.idle, seconds).await? {
             tell(row)?;
         }
-        settle().await;
+        settle(bench).await?;
     }
     if suite.wants("ingest") {
         tell(ingest(bench, 0..bulk, 8, 64).await?)?;
-        settle().await;
+        settle(bench).await?;
         tell(ingest(bench, bulk..lonely, 1, 1).await?)?;
         tell(ingest_at_rate(bench, lonely..lonely + AT_RATE.0, 8, AT_RATE.1).await?)?;
     }
@@ -79,7 +79,7 @@ pub async fn suite(
         // The newest ones: nothing has replaced them, and every relay that remembers recent ids knows them.
         tell(duplicates(bench, bulk - 1_000..bulk, suite.events, 8, 64).await?)?;
     }
-    settle().await;
+    settle(bench).await?;
     if suite.wants("req") {
         for shape in Shape::ALL {
             tell(requests(bench, shape, bulk, 8, seconds).await?)?;
@@ -89,12 +89,12 @@ pub async fn suite(
         }
         tell(requests_at_rate(bench, Shape::Feed, bulk, 8, suite.request_rate, seconds).await?)?;
     }
-    settle().await;
+    settle(bench).await?;
     if suite.wants("bystanders") {
         for (nth, subscriptions) in BYSTANDERS.into_iter().enumerate() {
             let first = lonely + (1 + nth) * AT_RATE.0;
             tell(bystanders(bench, first..first + AT_RATE.0, subscriptions, AT_RATE.1).await?)?;
-            settle().await;
+            settle(bench).await?;
         }
     }
     if suite.wants("live") {
@@ -110,7 +110,22 @@ pub async fn suite(
     Ok(())
 }
 
-/// What the last workload left to do (closing connections, writing back) is not the next one's.
-async fn settle() {
-    tokio::time::sleep(Duration::from_secs(2)).await;
+/// Seconds that what is left to do may take.
+const SETTLING: usize = 60;
+/// Cores that a relay takes that has nothing to do.
+const AT_REST: f64 = 0.1;
+
+/// What the last workload left to do (closing connections, writing back, making events searchable) is not the next one's.
+async fn settle(bench: &Bench) -> anyhow::Result<()> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for _ in 0..SETTLING {
+        let running = bench.meter.start()?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let usage = running.stop()?;
+        let busy: f64 = usage.servers.values().map(|server| server.cpu_s).sum();
+        if busy / usage.wall_s < AT_REST {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Messages on their way to relay-ws processes and plugins.
 
+use bytes::Bytes;
 use fred::{clients::Client, interfaces::PubsubInterface};
 
 use protocol::PublicKey;
@@ -20,10 +21,14 @@ impl Publisher {
     }
 
     /// Publishes a message; answers how many clients of Redis received it.
-    pub async fn publish(&self, channel: &Channel<'_>, message: String) -> Result<u64, PubsubError> {
+    pub async fn publish(
+        &self,
+        channel: &Channel<'_>,
+        message: impl Into<Bytes>,
+    ) -> Result<u64, PubsubError> {
         let name = self.keys.under(&channel.to_string());
         self.client
-            .publish(name.as_str(), message)
+            .publish(name.as_str(), message.into())
             .await
             .map_err(|source| PubsubError::Publish {
                 channel: name,
@@ -32,7 +37,7 @@ impl Publisher {
     }
 
     /// A copy for plugins; `channel` is without the namespace.
-    pub async fn copy(&self, channel: String, payload: bytes::Bytes) -> Result<(), PubsubError> {
+    pub async fn copy(&self, channel: String, payload: Bytes) -> Result<(), PubsubError> {
         let name = self.keys.under(&channel);
         self.client
             .publish(name.as_str(), payload)
@@ -48,7 +53,7 @@ impl Publisher {
         &self,
         connection: ConnectionId,
         subscription: &str,
-        page: String,
+        page: Bytes,
     ) -> Result<u64, PubsubError> {
         let channel = Channel {
             address: Address::Connection(connection),
@@ -59,7 +64,7 @@ impl Publisher {
     }
 
     /// A page of new events, for everybody or for one process that missed them.
-    pub async fn new_events(&self, address: Address, page: String) -> Result<u64, PubsubError> {
+    pub async fn new_events(&self, address: Address, page: Bytes) -> Result<u64, PubsubError> {
         self.publish(
             &Channel {
                 address,

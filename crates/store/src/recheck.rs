@@ -67,14 +67,14 @@ pub(crate) fn has_recipient(json: &[u8], key: &PublicKey) -> bool {
 /// A JSON string up to its closing quote.
 fn until_quote(text: &[u8]) -> &[u8] {
     let mut end = 0;
-    while let Some(byte) = text.get(end) {
-        match byte {
-            b'"' => break,
-            b'\\' => end += 2,
-            _ => end += 1,
+    while let Some(ahead) = text.get(end..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        if text[end + ahead] == b'"' {
+            return &text[..end + ahead];
         }
+        // What is escaped is passed over.
+        end += ahead + 2;
     }
-    &text[..end.min(text.len())]
+    text
 }
 
 #[cfg(test)]

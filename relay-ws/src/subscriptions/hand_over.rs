@@ -173,7 +173,7 @@ impl World {
                 hint: None,
             });
             events.iter().for_each(|event| page.push(event.json()));
-            FoundPage::parse(page.finish().into()).unwrap()
+            FoundPage::parse(page.finish()).unwrap()
         };
         chunks.iter().enumerate().map(page).collect()
     }

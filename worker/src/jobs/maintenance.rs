@@ -182,7 +182,7 @@ async fn catch_up(process: &str, after: i64, cx: &Context) -> Result<(), JobErro
                 .await
                 .map_err(JobError::retry)?;
         }
-        page.push_bytes(&event.json).map_err(JobError::abort)?;
+        page.push(&event.json);
     }
     cx.publisher
         .new_events(Address::Process(process), page.finish())

@@ -86,7 +86,7 @@ async fn send(
     found: &Found,
     cx: &Context,
 ) -> Result<(), JobError> {
-    let pages = pages(found, delivery.job.generation, cx.config.limits.max_reply_bytes)?;
+    let pages = pages(found, delivery.job.generation, cx.config.limits.max_reply_bytes);
     let subscription = delivery.job.subscription.as_str();
     // One after the other: they have to arrive in this order, and no more than one is on its way.
     for page in pages {
@@ -104,7 +104,7 @@ async fn send(
 }
 
 /// The last page makes the EOSE and says whether anything was left out.
-fn pages(found: &Found, generation: u64, max_bytes: usize) -> Result<Vec<PageWriter>, JobError> {
+fn pages(found: &Found, generation: u64, max_bytes: usize) -> Vec<PageWriter> {
     let header = PageHeader {
         generation,
         end: false,
@@ -126,7 +126,7 @@ fn pages(found: &Found, generation: u64, max_bytes: usize) -> Result<Vec<PageWri
         if page.is_full() {
             pages.push(std::mem::replace(&mut page, PageWriter::stored(header)));
         }
-        page.push_bytes(&event.json).map_err(JobError::abort)?;
+        page.push(&event.json);
     }
     page.set_header(PageHeader {
         end: true,
@@ -134,7 +134,7 @@ fn pages(found: &Found, generation: u64, max_bytes: usize) -> Result<Vec<PageWri
         ..header
     });
     pages.push(page);
-    Ok(pages)
+    pages
 }
 
 /// Tried again while there is hope, then said.
