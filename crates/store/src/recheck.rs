@@ -67,7 +67,10 @@ pub(crate) fn has_recipient(json: &[u8], key: &PublicKey) -> bool {
 /// A JSON string up to its closing quote.
 fn until_quote(text: &[u8]) -> &[u8] {
     let mut end = 0;
-    while let Some(ahead) = text.get(end..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+    while let Some(ahead) = text
+        .get(end..)
+        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
+    {
         if text[end + ahead] == b'"' {
             return &text[..end + ahead];
         }

@@ -134,7 +134,11 @@ async fn searchable_events(cx: &Context) -> Result<(), JobError> {
     let began = Instant::now();
     let waiting = cx.producer.waiting(Queue::Event);
     let is_busy = waiting.await.map_err(JobError::retry)? >= BUSY;
-    let enough = if is_busy { SEARCHABLE_FOR_WHEN_BUSY } else { SEARCHABLE_FOR };
+    let enough = if is_busy {
+        SEARCHABLE_FOR_WHEN_BUSY
+    } else {
+        SEARCHABLE_FOR
+    };
     while began.elapsed() < enough {
         let followed = cx
             .store

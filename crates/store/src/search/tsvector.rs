@@ -42,7 +42,10 @@ pub(super) fn tsvector(
 impl TsVector {
     fn of(lexemes: &[(&str, &[Place])]) -> Self {
         // `Searchable` holds some thousand words with 255 places each at most.
-        let mut bytes = u32::try_from(lexemes.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+        let mut bytes = u32::try_from(lexemes.len())
+            .unwrap_or(u32::MAX)
+            .to_be_bytes()
+            .to_vec();
         for (lexeme, places) in lexemes {
             bytes.extend_from_slice(lexeme.as_bytes());
             bytes.push(0);
