@@ -4,14 +4,18 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
-use ahash::AHashMap;
+use ahash::{AHashMap, RandomState};
 use parking_lot::Mutex;
 use runtime::config::PerAddress;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Seconds that an address counts as present after it sent something.
+const PRESENT_S: u64 = 60;
 
 type All = Arc<Mutex<AHashMap<IpAddr, Weak<Origin>>>>;
 
@@ -20,6 +24,19 @@ type All = Arc<Mutex<AHashMap<IpAddr, Weak<Origin>>>>;
 pub struct Origins {
     all: All,
     limits: PerAddress,
+    company: Company,
+}
+
+/// Whether one address has all of this process for itself. Read for every message, written when another address than the last one
+/// sends something.
+#[derive(Debug)]
+struct Company {
+    hasher: RandomState,
+    /// The hash of the address that was the last to send something; 0: none was.
+    last: AtomicU64,
+    /// When that was another one than before, in seconds since `start`; 0: never.
+    changed_s: AtomicU64,
+    start: Instant,
 }
 
 /// One address, as long as somebody is connected from it.
@@ -56,7 +73,13 @@ impl Origins {
         Self {
             all: Arc::default(),
             limits,
+            company: Company::new(Instant::now()),
         }
+    }
+
+    /// Notes that this address sends something; whether another one did in the last minute. Who is alone takes nobody's turn.
+    pub fn has_company(&self, address: IpAddr) -> bool {
+        self.company.of(address, Instant::now())
     }
 
     /// A further connection from an address; `None` when it has as many as it may.
@@ -85,6 +108,31 @@ impl Origins {
         });
         all.insert(address, Arc::downgrade(&origin));
         origin
+    }
+}
+
+impl Company {
+    fn new(start: Instant) -> Self {
+        Self {
+            hasher: RandomState::new(),
+            last: AtomicU64::new(0),
+            changed_s: AtomicU64::new(0),
+            start,
+        }
+    }
+
+    fn of(&self, address: IpAddr, now: Instant) -> bool {
+        let now_s = 1 + now.saturating_duration_since(self.start).as_secs();
+        let hash = self.hasher.hash_one(address) | 1;
+        let last = self.last.load(Ordering::Relaxed);
+        if last != hash {
+            self.last.store(hash, Ordering::Relaxed);
+            if last != 0 {
+                self.changed_s.store(now_s, Ordering::Relaxed);
+            }
+        }
+        let changed_s = self.changed_s.load(Ordering::Relaxed);
+        changed_s != 0 && now_s - changed_s.min(now_s) <= PRESENT_S
     }
 }
 
@@ -153,7 +201,20 @@ impl Drop for Origin {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn who_is_alone_is_found_out() {
+        let start = Instant::now();
+        let (company, one, two) = (Company::new(start), [127, 0, 0, 1].into(), [127, 0, 0, 2].into());
+        let at = |address, seconds| company.of(address, start + Duration::from_secs(seconds));
+        assert!(!at(one, 0) && !at(one, 5));
+        assert!(at(two, 10) && at(two, 11) && at(one, 20) && at(one, 80));
+        assert!(!at(one, 81), "the other one was last heard of a minute ago");
+        assert!(at(two, 90));
+    }
 
     #[test]
     fn an_address_has_so_many_connections_and_is_forgotten_with_the_last() {

@@ -21,6 +21,9 @@ use crate::{
     turns::{Lane, Question, Ticket},
 };
 
+/// Questions that workers have of an address that is alone: enough for all of them to be busy, and soon answered when somebody comes.
+const ALONE: usize = 64;
+
 /// A question and who asks it.
 #[derive(Debug)]
 pub struct Asking {
@@ -174,14 +177,14 @@ impl Relay {
 
     /// A question has been answered: the next one may be asked.
     pub fn answered(self: &Arc<Self>, ticket: Ticket) {
-        if let Some(next) = self.turns.answered(ticket) {
+        if let Some(next) = self.turns.answered(ticket, |lane| self.questions_at_a_time(lane)) {
             self.ask_next(next);
         }
     }
 
     /// Asks in the place of those that will not be answered any more.
     pub fn give_up_questions(self: &Arc<Self>, now: Instant) {
-        for next in self.turns.overdue(now) {
+        for next in self.turns.overdue(now, |lane| self.questions_at_a_time(lane)) {
             self.ask_next(next);
         }
     }
@@ -210,6 +213,9 @@ impl Relay {
         let most = &self.config.per_address;
         if self.settings.is_unlimited(address) {
             return usize::MAX;
+        }
+        if !self.origins.has_company(address) {
+            return ALONE;
         }
         match queue {
             Queue::Search => most.searches,

@@ -81,26 +81,29 @@ impl<Q: Question> Turns<Q> {
         None
     }
 
-    /// A question has been answered, or will not be. The next of its lane comes back, to be asked.
-    pub fn answered(&self, ticket: Ticket) -> Option<Q> {
+    /// A question has been answered, or will not be. The next of its lane comes back, to be asked, unless more than `most` are.
+    pub fn answered(&self, ticket: Ticket, most: impl Fn(Lane) -> usize) -> Option<Q> {
         let mut state = self.0.lock();
         let Asked { lane, .. } = state.asked.remove(&ticket)?;
-        state.next(lane)
+        state.next(lane, most(lane))
     }
 
     /// Gives up the questions whose answers should have come by `now`: those that are to be asked in their place.
-    pub fn overdue(&self, now: Instant) -> Vec<Q> {
+    pub fn overdue(&self, now: Instant, most: impl Fn(Lane) -> usize) -> Vec<Q> {
         let mut state = self.0.lock();
         let late = state.asked.extract_if(|_, asked| asked.until <= now);
         let lanes: Vec<Lane> = late.map(|(_, asked)| asked.lane).collect();
-        lanes.into_iter().filter_map(|lane| state.next(lane)).collect()
+        let next = |lane| state.next(lane, most(lane));
+        lanes.into_iter().filter_map(next).collect()
     }
 }
 
 impl<Q: Question> State<Q> {
-    fn next(&mut self, lane: Lane) -> Option<Q> {
+    fn next(&mut self, lane: Lane, most: usize) -> Option<Q> {
         let questions = self.lanes.get_mut(&lane)?;
-        while let Some((ticket, question)) = questions.waiting.pop_front() {
+        while questions.asked <= most
+            && let Some((ticket, question)) = questions.waiting.pop_front()
+        {
             if question.is_wanted() {
                 let until = question.until();
                 self.asked.insert(ticket, Asked { lane, until });
@@ -173,7 +176,7 @@ mod tests {
         assert_eq!(take(1, 3, "c"), None);
         assert_eq!(take(1, 4, "d"), None);
         assert_eq!(take(2, 5, "of another"), Some("of another"));
-        let answered = |number| turns.answered((client, number)).map(|asks| asks.0);
+        let answered = |number| turns.answered((client, number), |_| 2).map(|asks| asks.0);
         assert_eq!(answered(2), Some("c"));
         assert_eq!(answered(2), None, "once");
         assert_eq!(answered(1), Some("d"));
@@ -181,6 +184,18 @@ mod tests {
             assert_eq!(answered(number), None);
         }
         assert!(turns.0.lock().lanes.is_empty() && turns.0.lock().asked.is_empty());
+    }
+
+    #[test]
+    fn who_may_have_fewer_than_before_waits_until_as_many_are_answered() {
+        let (turns, client) = (Turns::default(), ConnectionId::random(ProcessId::random()));
+        for number in 0..8 {
+            turns.take(lane(1), 8, (client, number), asks("while alone"));
+        }
+        turns.take(lane(1), 2, (client, 8), asks("next"));
+        let answered = |number| turns.answered((client, number), |_| 2).is_some();
+        assert!((0..6).all(|number| !answered(number)));
+        assert!(answered(6));
     }
 
     #[test]
@@ -194,7 +209,7 @@ mod tests {
         }
         assert!(turns.0.lock().lanes[&lane(1)].waiting.len() <= MANY);
         turns.take(lane(1), 1, (client, 10_000), wanted);
-        let next = turns.answered((client, 0));
+        let next = turns.answered((client, 0), |_| 1);
         assert_eq!(next.map(|asks| asks.0), Some("wanted"));
     }
 
@@ -203,9 +218,9 @@ mod tests {
         let (turns, client) = (Turns::default(), ConnectionId::random(ProcessId::random()));
         turns.take(lane(1), 1, (client, 1), asks("lost"));
         turns.take(lane(1), 1, (client, 2), asks("next"));
-        assert!(turns.overdue(Instant::now()).is_empty());
-        let next = turns.overdue(Instant::now() + Duration::from_secs(61));
+        assert!(turns.overdue(Instant::now(), |_| 1).is_empty());
+        let next = turns.overdue(Instant::now() + Duration::from_secs(61), |_| 1);
         assert_eq!(next.iter().map(|asks| asks.0).collect::<Vec<_>>(), ["next"]);
-        assert!(turns.answered((client, 1)).is_none());
+        assert!(turns.answered((client, 1), |_| 1).is_none());
     }
 }

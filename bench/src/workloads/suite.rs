@@ -104,7 +104,7 @@ pub async fn suite(
         tell(fanout(bench, suite.fanout, 60).await?)?;
     }
     if suite.wants("floods") {
-        settle().await;
+        settle(bench).await?;
         floods(bench, &suite.flood, bulk, seconds, tell).await?;
     }
     Ok(())

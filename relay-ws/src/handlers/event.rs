@@ -56,7 +56,8 @@ impl Cx<'_> {
         let Some(entered) = &connection.entered else {
             return Ok(None);
         };
-        if relay.settings.is_unlimited(connection.address) {
+        let address = connection.address;
+        if relay.settings.is_unlimited(address) || !relay.origins.has_company(address) {
             return Ok(None);
         }
         tokio::select! {
