@@ -4,9 +4,11 @@
 //! in the stored result; one that is committed later is published later still, and so comes live. What comes live while
 //! the stored events are on their way waits; at their end it follows, but for what was among them.
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
+use ahash::RandomState;
 use bytes::Bytes;
+use indexmap::IndexSet;
 use protocol::{EventId, Filter, Hint, event_frame};
 use pubsub::FoundPage;
 
@@ -46,10 +48,10 @@ impl State {
     }
 }
 
-/// Ids that were sent lately. The list is short and seldom asked, so it is searched from end to end.
+/// Ids that were sent lately, in their order: thousands of them in the answer to many filters, and in a second of all that comes.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
-    ids: VecDeque<EventId>,
+    ids: IndexSet<EventId, RandomState>,
     /// After this only the last ones count; `None` while stored events are being sent.
     forget_at: Option<Instant>,
 }
@@ -57,11 +59,7 @@ pub(super) struct Sent {
 impl Sent {
     /// Adds an id; whether it was new.
     pub(super) fn insert(&mut self, id: EventId) -> bool {
-        if self.ids.contains(&id) {
-            return false;
-        }
-        self.ids.push_back(id);
-        true
+        self.ids.insert(id)
     }
 
     /// Shrinks to the last few when the time for the others has passed.
