@@ -53,7 +53,7 @@ type Ask<'a> = &'a dyn Fn(usize) -> Value;
 
 #[tokio::test]
 async fn questions_of_one_address_take_turns_and_nobody_else_waits_behind_them() {
-    let stack = relay().start().await;
+    let stack = relay().set("PER_ADDRESS__REQS", 4).start().await;
     let redis = TestRedis::connect().await;
     let (mut hostile, mut again) = (client(&stack, HOSTILE).await, client(&stack, HOSTILE).await);
     let mut other = client(&stack, OTHER).await;
