@@ -184,6 +184,10 @@ async fn a_flood_of_events_waits_in_its_own_sockets() {
     let (mut hostile, mut other) = (client(&stack, HOSTILE).await, client(&stack, OTHER).await);
     // Who is alone need not wait.
     other.publish(&note("I am here").by("bob").sign()).await;
+    until("its job is done", async || {
+        events_on_their_way(&stack, &redis).await == 0
+    })
+    .await;
     stack.workers[0].freeze();
     let flood: Vec<Value> = (0..200)
         .map(|number| note(&format!("flood {number}")).sign())
@@ -216,6 +220,10 @@ async fn who_waits_to_send_events_still_hears_what_comes() {
     let (mut hostile, mut other) = (client(&stack, HOSTILE).await, client(&stack, OTHER).await);
     // Who is alone need not wait.
     other.publish(&note("I am here").by("bob").sign()).await;
+    until("its job is done", async || {
+        events_on_their_way(&stack, &redis).await == 0
+    })
+    .await;
     hostile.req("live", &[json!({"kinds": [20_001]})]).await;
     for worker in &stack.workers {
         worker.freeze();

@@ -28,6 +28,7 @@ const ALONE: usize = 64;
 #[derive(Debug)]
 pub struct Asking {
     connection: Arc<Connection>,
+    ticket: Ticket,
     queue: Queue,
     /// How long an answer may take.
     patience: Duration,
@@ -47,23 +48,25 @@ impl Asking {
     pub fn req(connection: &Arc<Connection>, subscription: &Arc<Subscription>, patience_s: u32) -> Self {
         let queue = queue_of(&subscription.filters);
         let what = What::Req(Arc::downgrade(subscription));
-        Self::new(connection, queue, patience_s, what)
+        Self::new(connection, subscription.generation, queue, patience_s, what)
     }
 
     /// For a number.
     pub fn count(connection: &Arc<Connection>, job: CountRequest, patience_s: u32) -> Self {
-        Self::new(connection, Queue::Count, patience_s, What::Count(Box::new(job)))
+        let (generation, what) = (job.generation, What::Count(Box::new(job)));
+        Self::new(connection, generation, Queue::Count, patience_s, what)
     }
 
     /// For the next message of a reconciliation.
     pub fn reconcile(connection: &Arc<Connection>, job: Reconcile, patience_s: u32) -> Self {
-        let what = What::Reconcile(Box::new(job));
-        Self::new(connection, Queue::Negentropy, patience_s, what)
+        let (generation, what) = (job.generation, What::Reconcile(Box::new(job)));
+        Self::new(connection, generation, Queue::Negentropy, patience_s, what)
     }
 
-    fn new(connection: &Arc<Connection>, queue: Queue, patience_s: u32, what: What) -> Self {
+    fn new(connection: &Arc<Connection>, generation: u64, queue: Queue, patience_s: u32, what: What) -> Self {
         Self {
             connection: Arc::clone(connection),
+            ticket: (connection.id, generation),
             queue,
             patience: Duration::from_secs(u64::from(patience_s)),
             what,
@@ -74,23 +77,15 @@ impl Asking {
         (self.queue, self.connection.address)
     }
 
-    fn ticket(&self) -> Option<Ticket> {
-        let generation = match &self.what {
-            What::Req(subscription) => subscription.upgrade()?.generation,
-            What::Count(job) => job.generation,
-            What::Reconcile(job) => job.generation,
-        };
-        Some((self.connection.id, generation))
-    }
-
-    async fn enqueue(&self, relay: &Relay) -> Result<(), QueueError> {
+    /// Whether it was: what was closed or replaced meanwhile needs no answer.
+    async fn enqueue(&self, relay: &Relay) -> Result<bool, QueueError> {
         let (connection, intake) = (&self.connection, &relay.intake);
         match &self.what {
-            What::Count(job) => intake.push(&**job).await,
-            What::Reconcile(job) => intake.push(&**job).await,
+            What::Count(job) => intake.push(&**job).await?,
+            What::Reconcile(job) => intake.push(&**job).await?,
             What::Req(subscription) => {
                 let Some(subscription) = subscription.upgrade() else {
-                    return Ok(());
+                    return Ok(false);
                 };
                 let job = NewSubscription {
                     v: Version,
@@ -106,11 +101,12 @@ impl Asking {
                         .collect(),
                 };
                 match self.queue {
-                    Queue::Search => intake.push(&NewSearch(job)).await,
-                    _ => intake.push(&job).await,
+                    Queue::Search => intake.push(&NewSearch(job)).await?,
+                    _ => intake.push(&job).await?,
                 }
             }
         }
+        Ok(true)
     }
 
     /// It could not be asked.
@@ -166,45 +162,40 @@ impl Question for Asking {
 impl Relay {
     /// Asks a question when it is its turn.
     pub fn ask(self: &Arc<Self>, question: Asking) {
-        let (lane, Some(ticket)) = (question.lane(), question.ticket()) else {
-            return;
-        };
+        let (lane, ticket) = (question.lane(), question.ticket);
         let most = self.questions_at_a_time(lane);
         if let Some(question) = self.turns.take(lane, most, ticket, question) {
-            self.ask_now(question, ticket);
+            self.ask_now(question);
         }
     }
 
     /// A question has been answered: the next one may be asked.
     pub fn answered(self: &Arc<Self>, ticket: Ticket) {
         if let Some(next) = self.turns.answered(ticket, |lane| self.questions_at_a_time(lane)) {
-            self.ask_next(next);
+            self.ask_now(next);
         }
     }
 
     /// Asks in the place of those that will not be answered any more.
     pub fn give_up_questions(self: &Arc<Self>, now: Instant) {
         for next in self.turns.overdue(now, |lane| self.questions_at_a_time(lane)) {
-            self.ask_next(next);
-        }
-    }
-
-    fn ask_next(self: &Arc<Self>, question: Asking) {
-        // It was wanted a moment ago; else its place is taken back when its time is up.
-        if let Some(ticket) = question.ticket() {
-            self.ask_now(question, ticket);
+            self.ask_now(next);
         }
     }
 
     /// The socket is read on meanwhile.
-    fn ask_now(self: &Arc<Self>, question: Asking, ticket: Ticket) {
+    fn ask_now(self: &Arc<Self>, question: Asking) {
         let relay = Arc::clone(self);
         self.runtime.spawn(async move {
-            if let Err(error) = question.enqueue(&relay).await {
-                warn!(%error, "could not enqueue a question");
-                counter!("relay_enqueue_failures_total").increment(1);
-                question.refuse(&relay);
-                relay.answered(ticket);
+            match question.enqueue(&relay).await {
+                Ok(true) => {}
+                Ok(false) => relay.answered(question.ticket),
+                Err(error) => {
+                    warn!(%error, "could not enqueue a question");
+                    counter!("relay_enqueue_failures_total").increment(1);
+                    question.refuse(&relay);
+                    relay.answered(question.ticket);
+                }
             }
         });
     }
