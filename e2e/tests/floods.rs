@@ -177,17 +177,23 @@ async fn events_on_their_way(stack: &Stack, redis: &TestRedis) -> usize {
     events.sum()
 }
 
+/// Another address that has just sent something: who is alone need not wait.
+async fn company(stack: &Stack, redis: &TestRedis) -> Client {
+    let mut other = client(stack, OTHER).await;
+    other.publish(&note("I am here").by("bob").sign()).await;
+    until("its job is done", async || {
+        events_on_their_way(stack, redis).await == 0
+    })
+    .await;
+    other
+}
+
 #[tokio::test]
 async fn a_flood_of_events_waits_in_its_own_sockets() {
     let stack = relay().set("PER_ADDRESS__EVENTS", 20).start().await;
     let redis = TestRedis::connect().await;
-    let (mut hostile, mut other) = (client(&stack, HOSTILE).await, client(&stack, OTHER).await);
-    // Who is alone need not wait.
-    other.publish(&note("I am here").by("bob").sign()).await;
-    until("its job is done", async || {
-        events_on_their_way(&stack, &redis).await == 0
-    })
-    .await;
+    let mut hostile = client(&stack, HOSTILE).await;
+    let mut other = company(&stack, &redis).await;
     stack.workers[0].freeze();
     let flood: Vec<Value> = (0..200)
         .map(|number| note(&format!("flood {number}")).sign())
@@ -217,13 +223,8 @@ async fn a_flood_of_events_waits_in_its_own_sockets() {
 async fn who_waits_to_send_events_still_hears_what_comes() {
     let stack = relay().set("PER_ADDRESS__EVENTS", 1).workers(2).start().await;
     let redis = TestRedis::connect().await;
-    let (mut hostile, mut other) = (client(&stack, HOSTILE).await, client(&stack, OTHER).await);
-    // Who is alone need not wait.
-    other.publish(&note("I am here").by("bob").sign()).await;
-    until("its job is done", async || {
-        events_on_their_way(&stack, &redis).await == 0
-    })
-    .await;
+    let mut hostile = client(&stack, HOSTILE).await;
+    company(&stack, &redis).await;
     hostile.req("live", &[json!({"kinds": [20_001]})]).await;
     for worker in &stack.workers {
         worker.freeze();

@@ -26,21 +26,18 @@ impl Publisher {
         channel: &Channel<'_>,
         message: impl Into<Bytes>,
     ) -> Result<u64, PubsubError> {
-        let name = self.keys.under(&channel.to_string());
-        self.client
-            .publish(name.as_str(), message.into())
-            .await
-            .map_err(|source| PubsubError::Publish {
-                channel: name,
-                source,
-            })
+        self.send(&channel.to_string(), message.into()).await
     }
 
     /// A copy for plugins; `channel` is without the namespace.
     pub async fn copy(&self, channel: String, payload: Bytes) -> Result<(), PubsubError> {
-        let name = self.keys.under(&channel);
+        self.send(&channel, payload).await.map(|_| ())
+    }
+
+    async fn send(&self, channel: &str, message: Bytes) -> Result<u64, PubsubError> {
+        let name = self.keys.under(channel);
         self.client
-            .publish(name.as_str(), payload)
+            .publish(name.as_str(), message)
             .await
             .map_err(|source| PubsubError::Publish {
                 channel: name,
