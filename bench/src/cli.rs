@@ -141,6 +141,9 @@ pub enum Workload {
         #[arg(long, default_value_t = 5, value_parser = within(1, 3_600))]
         seconds: usize,
     },
+    /// Floods a relay as its standard input says: for the other workloads.
+    #[command(hide = true)]
+    Attack,
     /// Two reports side by side.
     Compare { first: PathBuf, second: PathBuf },
 }
@@ -157,7 +160,11 @@ impl Workload {
             | Self::Bystanders { part, .. } => part.corpus,
             Self::Req { corpus, .. } => *corpus,
             // They make their own events.
-            Self::Live { .. } | Self::Fanout { .. } | Self::Idle { .. } | Self::Compare { .. } => 0,
+            Self::Live { .. }
+            | Self::Fanout { .. }
+            | Self::Idle { .. }
+            | Self::Attack
+            | Self::Compare { .. } => 0,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! From the command line to the report.
 
 use std::{
-    io::Write,
+    env,
+    io::{self, Write},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -16,7 +17,7 @@ use crate::{
     report::{Report, Row},
     target::Sources,
     workloads::{
-        Bench, bystanders, duplicates, fanout, idle, ingest, ingest_at_rate, live, requests,
+        Attacker, Bench, bystanders, duplicates, fanout, idle, ingest, ingest_at_rate, live, obey, requests,
         requests_at_rate, suite,
     },
 };
@@ -28,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub async fn run(cli: Cli) -> anyhow::Result<()> {
     if let Workload::Compare { first, second } = &cli.workload {
         return print(&compare(&Report::load(first)?, &Report::load(second)?));
+    }
+    if matches!(cli.workload, Workload::Attack) {
+        return tokio::task::spawn_blocking(|| obey(io::stdin().lock(), io::stdout().lock())).await?;
     }
     let common = cli.common;
     let size = cli.workload.corpus();
@@ -55,6 +59,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         meter: Meter::new(common.pids.clone()),
         corpus,
         seed: common.seed,
+        attacker: Attacker::Process(env::current_exe().context("the program's own path")?),
         patience: PATIENCE,
     };
     measure(&bench, &cli.workload, &mut |row| tell(row, &mut report, &common)).await?;
@@ -91,7 +96,7 @@ async fn measure(
             }
             return Ok(());
         }
-        Workload::Corpus { .. } | Workload::Compare { .. } => return Ok(()),
+        Workload::Corpus { .. } | Workload::Compare { .. } | Workload::Attack => return Ok(()),
         Workload::Ingest {
             part,
             connections,

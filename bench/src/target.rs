@@ -6,9 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
 
 /// The websocket URL of a relay on a loopback address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Where to connect.
     pub address: SocketAddr,

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use protocol::Event;
+use serde::{Deserialize, Serialize};
 
 use super::Corpus;
 
 /// Ids and keys in hex.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Index {
     /// Authors, the busiest first.
     pub authors: Vec<String>,

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use super::Bench;
+use super::{Attacker, Bench};
 use crate::{corpus::Corpus, meter::Meter, processes::Servers, target::Sources};
 
 /// What goes wrong.
@@ -66,6 +66,7 @@ pub async fn bench(faults: Faults, corpus: usize) -> Bench {
         meter: Meter::new(servers),
         corpus: Corpus::in_memory(corpus, 1),
         seed: 1,
+        attacker: Attacker::Thread,
         patience: Duration::from_secs(1),
     }
 }

@@ -25,7 +25,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 pub use bystanders::bystanders;
 pub use fanout::fanout;
-pub use floods::{Flood, floods};
+pub use floods::{Attacker, Flood, floods, obey};
 pub use idle::idle;
 pub use ingest::{duplicates, ingest, ingest_at_rate};
 pub use live::live;
@@ -50,6 +50,8 @@ pub struct Bench {
     pub meter: Meter,
     pub corpus: Corpus,
     pub seed: u64,
+    /// Who floods it.
+    pub attacker: Attacker,
     /// Longest wait for deliveries that do not come.
     pub patience: Duration,
 }

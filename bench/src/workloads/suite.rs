@@ -1,6 +1,6 @@
 //! All workloads in an order that makes sense: connections to a fresh relay, the events, the questions about them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -110,15 +110,14 @@ pub async fn suite(
     Ok(())
 }
 
-/// Seconds that what is left to do may take.
-const SETTLING: usize = 60;
 /// Cores that a relay takes that has nothing to do.
 const AT_REST: f64 = 0.1;
 
 /// What the last workload left to do (closing connections, writing back, making events searchable) is not the next one's.
-async fn settle(bench: &Bench) -> anyhow::Result<()> {
+pub async fn settle(bench: &Bench) -> anyhow::Result<()> {
     tokio::time::sleep(Duration::from_secs(1)).await;
-    for _ in 0..SETTLING {
+    let start = Instant::now();
+    while start.elapsed() < bench.patience {
         let running = bench.meter.start()?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let usage = running.stop()?;

@@ -1,23 +1,15 @@
-//! The hostile clients. They run on a thread of their own, so that the others' clock is not theirs, and all come from one address.
+//! The hostile clients, who all come from one address.
 
-use std::{
-    cell::RefCell,
-    fmt, fs,
-    net::Ipv4Addr,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, fmt, net::Ipv4Addr, time::Instant};
 
-use anyhow::Context;
 use clap::ValueEnum;
-use tokio::sync::oneshot;
+use serde::{Deserialize, Serialize};
 
-use super::{super::Bench, barrage::barrage, squatters};
+use super::{barrage::barrage, squatters};
 use crate::{corpus::Index, target::Target};
 
 /// What they do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Flood {
     /// Asks for everything, again and again, and never reads.
     NeverReads,
@@ -85,14 +77,14 @@ pub struct Field {
     pub source: Option<Ipv4Addr>,
     pub until: Instant,
     /// What can be asked about.
-    pub index: Arc<Index>,
+    pub index: Index,
     /// Events that nobody has seen.
     pub notes: Vec<String>,
     pub done: RefCell<Done>,
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Done {
     /// Messages sent, or connections opened.
     pub did: u64,
@@ -102,60 +94,13 @@ pub struct Done {
     pub refusals: u64,
     /// Connections that the relay ended, or did not let in.
     pub ended: u64,
-    /// CPU of the thread, seconds.
+    /// CPU of the attacker, seconds.
     pub cpu_s: f64,
 }
 
-/// An attack that goes on.
-pub struct Attack {
-    thread: thread::JoinHandle<anyhow::Result<Done>>,
-}
-
-/// Events that are signed before the attack: signing is slower than what the relay takes.
-const NOTES: usize = 30_000;
-
 impl Flood {
-    /// Gets everything ready, says so, and attacks when it is told until when.
-    pub fn prepare(
-        self,
-        bench: &Bench,
-        index: &Arc<Index>,
-    ) -> anyhow::Result<(Attack, oneshot::Sender<Instant>)> {
-        let target = bench.targets[0].clone();
-        let source = bench.sources.hostile(&target);
-        let notes = if matches!(self, Self::Events | Self::BadSignatures) {
-            bench.fresh_notes(NOTES)?.1
-        } else {
-            Vec::new()
-        };
-        let index = Arc::clone(index);
-        let (go, told) = oneshot::channel();
-        let thread = thread::Builder::new().name("attack".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(async {
-                let field = Field {
-                    target,
-                    source,
-                    until: told.await.context("nobody says until when")?,
-                    index,
-                    notes,
-                    done: RefCell::default(),
-                };
-                let before = thread_cpu();
-                self.attack(&field).await?;
-                let cpu_s = (thread_cpu() - before).as_secs_f64();
-                anyhow::Ok(Done {
-                    cpu_s,
-                    ..field.done.into_inner()
-                })
-            })
-        })?;
-        Ok((Attack { thread }, go))
-    }
-
-    async fn attack(self, field: &Field) -> anyhow::Result<()> {
+    /// Until the time is over.
+    pub async fn attack(self, field: &Field) {
         match self {
             Self::NeverReads => squatters::never_read(field).await,
             Self::ByteASecond => squatters::sip(field).await,
@@ -165,21 +110,5 @@ impl Flood {
             Self::DeflateBombs => squatters::deflate_bombs(field).await,
             _ => barrage(field, self).await,
         }
-        Ok(())
     }
-}
-
-impl Attack {
-    /// What came of it, when it is over.
-    pub fn end(self) -> anyhow::Result<Done> {
-        self.thread
-            .join()
-            .map_err(|_| anyhow::anyhow!("the attack panicked"))?
-    }
-}
-
-fn thread_cpu() -> Duration {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = text.split(' ').next().and_then(|text| text.parse().ok());
-    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }

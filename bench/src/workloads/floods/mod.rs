@@ -1,28 +1,34 @@
 //! Well-behaved clients beside hostile ones: what the others notice of a flood, and what it costs in memory.
 //!
-//! The others are measured alone first; that is what the ratios refer to. Then each flood goes on for some seconds, from one
-//! address and a thread of its own, while the same others are measured again. A row says how they fared.
+//! Each flood goes on for some seconds, from one address and by a process that takes only what nobody else wants of this machine. The
+//! same others are measured beside it, and alone right before and right after: that is what the ratios refer to. A row says how they
+//! fared.
 
 mod attack;
+mod attacker;
 mod barrage;
 mod others;
 mod squatters;
+mod times;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
 use tokio::time::{sleep, timeout};
 
-use super::{Bench, deliveries::subscribe, fanout::note_losses};
-use crate::{corpus::Index, report::Row, tally::Tally};
+use super::{Bench, deliveries::subscribe, suite::settle};
+use crate::{corpus::Index, report::Row};
 use attack::Done;
-use others::{Fared, Others};
+use others::Others;
+use times::Times;
 
 pub use attack::Flood;
+use attacker::Orders;
+pub use attacker::{Attacker, obey};
 
 /// The attack is under way when the others begin to be measured.
 const HEAD_START: Duration = Duration::from_millis(500);
@@ -33,8 +39,8 @@ const QUIET: Duration = Duration::from_millis(20);
 /// When it is not over by then, it says so.
 const NEVER: Duration = Duration::from_secs(60);
 
-/// Milliseconds of the others, each kind of answer by its name: median and 99th percentile.
-type Times = BTreeMap<&'static str, (f64, f64)>;
+/// Events a second of the attack, signed before it: signing is slower than what the relay takes.
+const NOTES: f64 = 4_000.0;
 
 /// The others alone, and beside each of the floods (none: all of them). `stored` events of the corpus are there already.
 pub async fn floods(
@@ -44,44 +50,78 @@ pub async fn floods(
     duration: Duration,
     tell: &mut impl FnMut(Row) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let index = Arc::new(Index::of(&bench.corpus, stored)?);
+    let index = Index::of(&bench.corpus, stored)?;
     let others = Others::new(bench, &index);
-    let warm_up = others.fare(duration / 2, async || {}).await?;
+    let alone = async || {
+        settle(bench).await?;
+        others.fare(duration / 2, async || Ok(())).await
+    };
+    let warm_up = alone().await?;
     drop(warm_up);
-    let alone = others.fare(2 * duration, async || {}).await?;
-    let normal = times(&alone);
-    tell(with_times(row("others, alone", alone)?, &normal, None))?;
+    let mut before = alone().await?;
+    let times = Times::of([&before])?;
+    tell(times.tell(Row::new(
+        "others, alone",
+        "answers",
+        &before.all()?,
+        before.usage.clone(),
+    )))?;
     let all = <Flood as clap::ValueEnum>::value_variants();
     for flood in if wanted.is_empty() { all } else { wanted } {
-        tell(beside(*flood, bench, &index, &others, &normal, duration).await?)?;
+        let (row, times) = beside(*flood, bench, &index, &others, duration).await?;
+        let after = alone().await?;
+        let usual = Times::of([&before, &after])?;
+        tell(times.compare(row, &usual))?;
+        before = after;
     }
     Ok(())
 }
 
+/// The others beside a flood.
 async fn beside(
     flood: Flood,
     bench: &Bench,
-    index: &Arc<Index>,
+    index: &Index,
     others: &Others<'_>,
-    normal: &Times,
     duration: Duration,
-) -> anyhow::Result<Row> {
-    let (attack, go) = flood.prepare(bench, index)?;
+) -> anyhow::Result<(Row, Times)> {
+    let target = bench.targets[0].clone();
+    let notes = match flood {
+        Flood::Events | Flood::BadSignatures => {
+            bench.fresh_notes((NOTES * duration.as_secs_f64()) as usize)?.1
+        }
+        _ => Vec::new(),
+    };
+    let mut attack = bench.attacker.prepare(&Orders {
+        flood,
+        source: bench.sources.hostile(&target),
+        target,
+        index: index.clone(),
+        notes,
+    })?;
     let before = bench.meter.servers().resident();
     let peak = Peak::watch(bench);
-    let fared = others
-        .fare(duration, async || {
-            // Fails when the attack could not begin, which its end says.
-            let _gone = go.send(Instant::now() + HEAD_START + duration);
-            sleep(HEAD_START).await;
-        })
-        .await?;
+    let lasts = HEAD_START + duration;
+    let begin = async || {
+        attack.begin(lasts)?;
+        sleep(HEAD_START).await;
+        Ok(())
+    };
+    let mut fared = others.fare(duration, begin).await?;
     let done = tokio::task::spawn_blocking(|| attack.end()).await??;
     let peak = peak.end();
     let over = until_quiet(bench).await;
     let after = bench.meter.servers().resident();
-    let found = times(&fared);
-    let mut row = with_times(row(&format!("others, {flood}"), fared)?, &found, Some(normal));
+    // What the attacker took is not what others on this machine did.
+    let usage = &mut fared.usage;
+    usage.rest_s = (usage.rest_s - done.cpu_s * usage.wall_s / lasts.as_secs_f64()).max(0.0);
+    let times = Times::of([&fared])?;
+    let mut row = times.tell(Row::new(
+        format!("others, {flood}"),
+        "answers",
+        &fared.all()?,
+        fared.usage,
+    ));
     for (role, peak) in peak {
         let of = |when: &BTreeMap<String, u64>| when.get(&role).copied().unwrap_or_default() as f64 / 1e6;
         if role != "postgres" {
@@ -91,7 +131,8 @@ async fn beside(
                 .fact(&format!("{role} MB after"), of(&after));
         }
     }
-    Ok(of_attack(row, &done, duration + HEAD_START).fact("quiet after s", over.as_secs_f64()))
+    let row = of_attack(row, &done, lasts).fact("quiet after s", over.as_secs_f64());
+    Ok((row, times))
 }
 
 fn of_attack(row: Row, done: &Done, lasted: Duration) -> Row {
@@ -109,56 +150,6 @@ fn of_attack(row: Row, done: &Done, lasted: Duration) -> Row {
         .fold(row, |row, (what, times)| {
             row.fact(&format!("attack: {what}"), times as f64)
         })
-}
-
-/// All answers to the others in one row.
-fn row(name: &str, fared: Fared) -> anyhow::Result<Row> {
-    let mut all = Tally::new()?;
-    let Fared {
-        events,
-        requests,
-        live,
-        newcomers,
-        usage,
-    } = fared;
-    let live = note_losses(live);
-    for (what, tally) in [
-        ("EVENT", events),
-        ("REQ", requests),
-        ("live", live.tally),
-        ("newcomer", newcomers),
-    ] {
-        all.latency.add(&tally.latency)?;
-        all.accepted += tally.accepted;
-        all.refused += tally.refused;
-        for (fault, times) in tally.faults {
-            *all.faults.entry(format!("{what}: {fault}")).or_default() += times;
-        }
-    }
-    Ok(Row::new(name, "answers", &all, usage))
-}
-
-fn times(fared: &Fared) -> Times {
-    let at = |tally: &Tally, quantile| tally.latency.value_at_quantile(quantile) as f64 / 1e3;
-    let both = |tally| (at(tally, 0.5), at(tally, 0.99));
-    Times::from([
-        ("EVENT", both(&fared.events)),
-        ("REQ", both(&fared.requests)),
-        ("live", both(&fared.live.tally)),
-        ("newcomer", both(&fared.newcomers)),
-    ])
-}
-
-fn with_times(row: Row, times: &Times, normal: Option<&Times>) -> Row {
-    times.iter().fold(row, |row, (what, (p50, p99))| {
-        let row = row
-            .fact(&format!("{what} p50 ms"), *p50)
-            .fact(&format!("{what} p99 ms"), *p99);
-        match normal.and_then(|normal| normal.get(what)) {
-            Some((_, usual)) => row.fact(&format!("{what} p99 × normal"), p99 / usual.max(0.001)),
-            None => row,
-        }
-    })
 }
 
 /// Waits until a newcomer gets quick answers again. Returns how long that took.

@@ -8,6 +8,7 @@ use std::{
 use super::super::{
     Bench, Shape,
     deliveries::{Deliveries, deliver, subscribe},
+    fanout::note_losses,
     requests::Questions,
 };
 use crate::{
@@ -57,7 +58,11 @@ impl<'b> Others<'b> {
     }
 
     /// Measures them for a while. They are connected before `begin` is called, with whatever that starts.
-    pub async fn fare(&self, duration: Duration, begin: impl AsyncFnOnce()) -> anyhow::Result<Fared> {
+    pub async fn fare(
+        &self,
+        duration: Duration,
+        begin: impl AsyncFnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Fared> {
         let bench = self.bench;
         let count = (RATE * duration.as_secs_f64()).ceil() as u32;
         let (author, notes) = bench.fresh_notes(count as usize)?;
@@ -72,7 +77,7 @@ impl<'b> Others<'b> {
             publishers.push(bench.neighbour(1 + nth).await?);
             readers.push(bench.neighbour(1 + CLIENTS + nth).await?);
         }
-        begin().await;
+        begin().await?;
 
         let deliveries = RefCell::new(Deliveries::new(&notes, 1)?);
         let [events, requests, newcomers] = [Tally::new()?, Tally::new()?, Tally::new()?].map(RefCell::new);
@@ -94,7 +99,7 @@ impl<'b> Others<'b> {
         Ok(Fared {
             events: events.into_inner(),
             requests: requests.into_inner(),
-            live: deliveries.into_inner(),
+            live: note_losses(deliveries.into_inner()),
             newcomers: newcomers.into_inner(),
             usage,
         })
