@@ -6,9 +6,8 @@ use std::{
 };
 
 use protocol::PublicKey;
-use tokio::time::timeout;
 
-use crate::{Store, StoreError, patience::in_time};
+use crate::{Store, StoreError};
 
 /// Numbers that a process remembers, about 10 MB of them. They never change and are never taken back, so that forgetting
 /// costs a look-up and nothing else.
@@ -77,10 +76,8 @@ impl Store {
              WHERE NOT EXISTS (SELECT FROM authors a WHERE a.pubkey = k) ORDER BY k ON CONFLICT (pubkey) DO NOTHING",
             pubkeys
         );
-        let failed = StoreError::during("number authors");
-        let mut connection = self.writes.acquire().await.map_err(failed)?;
-        let numbered = timeout(self.patience.reads, numbered.execute(&mut *connection)).await;
-        in_time(connection, numbered).map(drop).map_err(failed)
+        let numbered = numbered.execute(&self.writes).await;
+        numbered.map(drop).map_err(StoreError::during("number authors"))
     }
 
     async fn look_up(&self, pubkeys: &[Vec<u8>]) -> Result<Vec<(PublicKey, i32)>, StoreError> {
@@ -89,10 +86,8 @@ impl Store {
             r#"SELECT pubkey AS "pubkey: [u8; 32]", id FROM authors WHERE pubkey = ANY ($1)"#,
             pubkeys
         );
-        let failed = StoreError::during("look up authors");
-        let mut connection = self.reads.acquire().await.map_err(failed)?;
-        let rows = timeout(self.patience.reads, rows.fetch_all(&mut *connection)).await;
-        let rows = in_time(connection, rows).map_err(failed)?;
+        let rows = rows.fetch_all(&self.reads).await;
+        let rows = rows.map_err(StoreError::during("look up authors"))?;
         let found: Vec<_> = rows
             .iter()
             .map(|row| (PublicKey::from_bytes(row.pubkey), row.id))

@@ -54,7 +54,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let searches = wanted.iter().any(|(one, _)| one.search.is_some());
         let pool = match &self.searching {
-            Some(searching) if searches => &searching.pool,
+            Some(searching) if searches => &searching.searches,
             _ => &self.counts,
         };
         let row = bind(&counted(wanted, signed(now))).fetch_one(pool).await;

@@ -1,6 +1,6 @@
 //! Everything that matches, one event after the other: as of one moment, and however much it is in little memory.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, time::Duration};
 
 use futures::TryStreamExt;
 use protocol::{Event, Filter, Reader};
@@ -17,6 +17,9 @@ use crate::{
 const ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
+/// How long the next row may take: what matches may lie far apart.
+const UNTIL_A_ROW: Duration = Duration::from_secs(3600);
 
 impl Store {
     /// Hands the canonical JSON of every event that matches any of the filters and is not expired at `now` (unix seconds) to
@@ -37,9 +40,9 @@ impl Store {
         let is_exact = filters.iter().all(|filter| filter.tags.is_empty());
         let query = every(&wanted, order, signed(now));
         let exporting = async {
-            let mut moment = self.writes.begin().await?;
+            let mut moment = self.writes.begin().await?.within(UNTIL_A_ROW);
             moment.execute(ONE_MOMENT).await?;
-            let mut rows = bind(&query).fetch(&mut *moment);
+            let mut rows = bind(&query).fetch(&mut moment);
             while let Some(row) = rows.try_next().await? {
                 let json: &[u8] = row.try_get(0)?;
                 if (is_exact || matches_any(filters, json, self.delegation)) && each(json).is_break() {

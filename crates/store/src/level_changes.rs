@@ -23,7 +23,7 @@ pub struct LevelChanges(PgListener);
 impl Store {
     /// Begins to listen.
     pub async fn level_changes(&self) -> Result<LevelChanges, StoreError> {
-        let options = self.writes.connect_options().as_ref().clone();
+        let options = self.writes.options().clone();
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .max_lifetime(None)

@@ -7,6 +7,7 @@ mod accepted_after;
 mod auth_level;
 mod authors;
 mod batch;
+mod connections;
 mod count;
 mod deletion;
 mod error;
@@ -18,7 +19,6 @@ mod known;
 mod level_changes;
 mod membership;
 mod operators;
-mod patience;
 mod plan;
 mod query;
 mod recheck;
@@ -32,14 +32,10 @@ mod window;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
-use sqlx::{
-    PgPool,
-    migrate::Migrator,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, migrate::Migrator, postgres::PgConnectOptions};
 
 use authors::AuthorIds;
-use patience::Patience;
+use connections::Connections;
 use search::Searching;
 use window::Window;
 
@@ -65,8 +61,8 @@ pub use window::WindowStats;
 /// The schema.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
-/// How long a query waits for a connection before it fails.
-const ACQUIRE: Duration = Duration::from_secs(5);
+/// Beyond the statement timeout, by when Postgres itself ends a query: what it may take until the answer is here.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Connections for counts. Each may keep a core busy for seconds: they must not take those of everybody else.
 const FOR_COUNTS: u32 = 2;
@@ -81,13 +77,12 @@ const STATEMENTS: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Store {
     /// For filters: these connections plan as the SQL is written, by index, whatever the statistics say.
-    reads: PgPool,
+    reads: Connections,
     /// For counts, in the same way: a few, since each may read much.
-    counts: PgPool,
+    counts: Connections,
     /// For everything else.
-    writes: PgPool,
+    writes: Connections,
     authors: Arc<AuthorIds>,
-    patience: Patience,
     /// Whether events are found by those whom they were signed for (NIP-26).
     delegation: bool,
     /// The newest events, if they are kept in memory.
@@ -104,11 +99,7 @@ impl Store {
         statement_timeout: Duration,
     ) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(StoreError::Connect)?;
-        let pool = |connections: u32| {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(ACQUIRE)
-        };
+        let patience = statement_timeout + GRACE;
         let for_reads = max_connections.saturating_sub(FOR_COUNTS + FOR_WRITES).max(1);
         let timeout = format!("{}ms", statement_timeout.as_millis());
         let by_index = |name| {
@@ -125,23 +116,21 @@ impl Store {
                 ("jit", "off"),
             ])
         };
-        let reads = pool(for_reads)
-            .connect_with(by_index("switchyard-reads"))
-            .await
-            .map_err(StoreError::Connect)?;
-        let counts = pool(FOR_COUNTS).connect_lazy_with(by_index("switchyard-counts"));
+        let reads = Connections::new(by_index("switchyard-reads"), for_reads, patience);
+        reads.acquire().await.map_err(StoreError::Connect)?;
+        let counts = Connections::new(by_index("switchyard-counts"), FOR_COUNTS, patience);
         let plain = [
             ("application_name", "switchyard-writes"),
             ("plan_cache_mode", "force_generic_plan"),
             ("jit", "off"),
         ];
-        let writes = pool(FOR_WRITES).connect_lazy_with(options.options(plain));
+        // A batch has no statement timeout.
+        let writes = Connections::new(options.options(plain), FOR_WRITES, 2 * patience);
         Ok(Self {
             reads,
             counts,
             writes,
             authors: Arc::default(),
-            patience: Patience::beyond(statement_timeout),
             delegation: false,
             window: None,
             searching: None,
@@ -177,7 +166,10 @@ impl Store {
 
     /// Brings the schema up to date.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        MIGRATOR.run(&self.writes).await.map_err(StoreError::Migrate)
+        // Takes as long as it takes.
+        let connection = self.writes.options().connect().await;
+        let mut connection = connection.map_err(StoreError::Connect)?;
+        MIGRATOR.run(&mut connection).await.map_err(StoreError::Migrate)
     }
 
     /// Whether Postgres answers.

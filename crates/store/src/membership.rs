@@ -2,9 +2,9 @@
 
 use protocol::PublicKey;
 use sha2::{Digest, Sha256};
-use sqlx::{Postgres, Row, Transaction};
+use sqlx::Row;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, connections::Lent};
 
 /// Guards the list of members against two that write it at once.
 const LIST_LOCK: i64 = 5_327_002;
@@ -46,7 +46,7 @@ pub struct Invite<'a> {
 
 /// The right to write the list of members, until it is dropped.
 #[derive(Debug)]
-pub struct ListTurn(#[allow(dead_code, reason = "held for its lock")] Transaction<'static, Postgres>);
+pub struct ListTurn(#[allow(dead_code, reason = "held for its lock")] Lent);
 
 fn failed(operation: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::Query { operation, source }
@@ -131,7 +131,7 @@ impl Store {
             .map_err(failed("lock the list of members"))?;
         let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
             .bind(LIST_LOCK)
-            .fetch_one(&mut *transaction)
+            .fetch_one(&mut transaction)
             .await
             .map_err(failed("lock the list of members"))?;
         Ok(is_ours.then_some(ListTurn(transaction)))

@@ -4,14 +4,13 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use protocol::{EventId, Filter, Kind, PublicKey, Reader, View};
-use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgArguments, postgres::PgRow};
-use tokio::time::timeout;
+use sqlx::{AssertSqlSafe, Row, postgres::PgArguments, postgres::PgRow};
 
 use crate::{
     Store, StoreError,
     batch::signed,
+    connections::Connections,
     filter_sql::{Arg, Driver, FilterQuery, Wanted, by_id, newest},
-    patience::in_time,
     recheck::{Recheck, has_recipient},
     search::tsquery,
 };
@@ -173,7 +172,7 @@ impl Store {
         &self,
         query: &FilterQuery,
         filter: &Filter,
-        pool: &PgPool,
+        connections: &Connections,
     ) -> Result<(usize, Vec<StoredEvent>), StoreError> {
         let recheck = Recheck::new(filter);
         let read = |rows: Vec<PgRow>| -> Result<_, sqlx::Error> {
@@ -184,9 +183,8 @@ impl Store {
             Ok((rows.len(), events))
         };
         let failed = StoreError::during("query events");
-        let mut connection = pool.acquire().await.map_err(failed)?;
-        let rows = timeout(self.patience.reads, bind(query).fetch_all(&mut *connection)).await;
-        in_time(connection, rows).and_then(read).map_err(failed)
+        let rows = bind(query).fetch_all(connections).await;
+        rows.and_then(read).map_err(failed)
     }
 
     /// What can match, each part with what drives it; ids and searches need no driver.

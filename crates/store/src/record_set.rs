@@ -8,7 +8,7 @@ use protocol::{Event, EventId, Filter, Reader};
 use sqlx::{AssertSqlSafe, Executor, Row, postgres::PgRow};
 
 use crate::{
-    Store, StoreError,
+    GRACE, Store, StoreError,
     batch::signed,
     filter_sql::{FilterQuery, records},
     query::bind,
@@ -139,12 +139,12 @@ impl Store {
         recheck: &Recheck,
         patience: Duration,
     ) -> Result<Option<Vec<Record>>, sqlx::Error> {
-        let mut transaction = self.counts.begin().await?;
+        let mut transaction = self.counts.begin().await?.within(patience + GRACE);
         let timeout = format!("SET LOCAL statement_timeout = {}", patience.as_millis());
         transaction.execute(AssertSqlSafe(timeout)).await?;
         let mut records = Vec::new();
         {
-            let mut rows = bind(query).fetch(&mut *transaction);
+            let mut rows = bind(query).fetch(&mut transaction);
             while let Some(row) = rows.try_next().await? {
                 let Some(seq) = row.try_get(0)? else {
                     return Ok(None);

@@ -4,9 +4,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use protocol::{EventId, VerifiedEvent};
 
-use tokio::time::timeout;
-
-use crate::{Store, StoreError, batch::Batch, keys::replace_key, patience::in_time};
+use crate::{Store, StoreError, batch::Batch, keys::replace_key};
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +83,7 @@ impl Store {
             events: round.events.len(),
             source,
         };
-        let mut connection = self.writes.acquire().await.map_err(failed)?;
-        let answer = timeout(self.patience.writes, statement.fetch_one(&mut *connection)).await;
-        let answer = in_time(connection, answer).map_err(failed)?;
+        let answer = statement.fetch_one(&self.writes).await.map_err(failed)?;
         for (verdict, place) in answer.verdicts.iter().zip(&round.places) {
             outcomes[*place] = Some(match verdict {
                 0 => SaveOutcome::Stored,

@@ -54,12 +54,12 @@ impl Store {
         let failed = StoreError::during("create an operator");
         let mut transaction = self.writes.begin().await.map_err(failed)?;
         sqlx::query!("LOCK TABLE operators IN SHARE ROW EXCLUSIVE MODE")
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(failed)?;
         if only_first {
             let any = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM operators) AS "any!""#)
-                .fetch_one(&mut *transaction)
+                .fetch_one(&mut transaction)
                 .await
                 .map_err(failed)?;
             if any {
@@ -72,7 +72,7 @@ impl Store {
             name,
             password_hash
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
@@ -137,14 +137,14 @@ impl Store {
         let mut transaction = self.writes.begin().await.map_err(failed)?;
         // Two who remove one another would leave nobody.
         sqlx::query!("LOCK TABLE operators IN SHARE ROW EXCLUSIVE MODE")
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(failed)?;
         let removed = sqlx::query!(
             "DELETE FROM operators WHERE id = $1 AND EXISTS (SELECT FROM operators WHERE id <> $1)",
             id
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;

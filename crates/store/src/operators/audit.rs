@@ -1,8 +1,6 @@
 //! What operators changed: who, when, from what to what.
 
-use sqlx::PgConnection;
-
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, connections::Lent};
 
 /// Something that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +66,7 @@ impl Store {
 }
 
 /// Notes it in the transaction of the act, where there is one.
-pub(crate) async fn note(connection: &mut PgConnection, entry: NewAuditEntry<'_>) -> Result<(), sqlx::Error> {
+pub(crate) async fn note(connection: &mut Lent, entry: NewAuditEntry<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO audit_log (operator, act, target, old, new) VALUES ($1, $2, $3, $4, $5)",
         entry.operator,

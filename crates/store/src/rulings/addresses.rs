@@ -15,7 +15,7 @@ impl Store {
             reason,
             operator
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?;
         let entry = NewAuditEntry {
@@ -37,7 +37,7 @@ impl Store {
             "DELETE FROM blocked_addresses WHERE network = ($1::text)::cidr RETURNING reason",
             network
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         if let Some(reason) = &reason {

@@ -25,7 +25,7 @@ impl Store {
             reason,
             operator
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?;
         let ruling = Ruling {
@@ -57,7 +57,7 @@ impl Store {
             id.as_bytes(),
             is_allowed
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         let ruling = Ruling {

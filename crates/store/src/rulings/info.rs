@@ -35,7 +35,7 @@ impl Store {
         let failed = StoreError::during("change what the relay says of itself");
         let mut transaction = self.begin(failed).await?;
         let old = sqlx::query!("SELECT name, description, icon FROM relay_info FOR UPDATE")
-            .fetch_one(&mut *transaction)
+            .fetch_one(&mut transaction)
             .await
             .map_err(failed)?;
         let (mut name, mut description, mut icon) =
@@ -52,7 +52,7 @@ impl Store {
             description,
             icon
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?;
         let entry = NewAuditEntry {

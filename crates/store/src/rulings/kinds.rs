@@ -23,7 +23,7 @@ impl Store {
             reason,
             operator
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?;
         let ruling = Ruling {
@@ -46,7 +46,7 @@ impl Store {
             i32::from(kind),
             is_allowed
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         let ruling = Ruling {

@@ -35,7 +35,7 @@ impl Store {
             pubkey.as_bytes(),
             about
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?;
         let entry = NewAuditEntry {
@@ -57,7 +57,7 @@ impl Store {
             "DELETE FROM trusted_authors WHERE pubkey = $1 RETURNING note",
             pubkey.as_bytes()
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         if let Some(about) = &about {
@@ -110,7 +110,7 @@ impl Store {
             pubkey.as_bytes(),
             days
         )
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut transaction)
         .await
         .map_err(failed)?;
         let entry = NewAuditEntry {
@@ -133,7 +133,7 @@ impl Store {
             r#"DELETE FROM author_subscriptions WHERE pubkey = $1 RETURNING to_char(expires_at, 'YYYY-MM-DD') AS "day!""#,
             pubkey.as_bytes()
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         if let Some(until) = &until {

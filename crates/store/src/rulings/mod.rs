@@ -11,9 +11,7 @@ mod pubkeys;
 mod reported;
 mod roles;
 
-use sqlx::{PgConnection, Postgres, Transaction};
-
-use crate::{NewAuditEntry, Store, StoreError, operators::note};
+use crate::{NewAuditEntry, Store, StoreError, connections::Lent, operators::note};
 
 pub use info::InfoField;
 pub use levels::{Subscriber, TrustedAuthor};
@@ -61,10 +59,7 @@ impl Part {
 }
 
 impl Store {
-    async fn begin(
-        &self,
-        failed: impl Fn(sqlx::Error) -> StoreError,
-    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+    async fn begin(&self, failed: impl Fn(sqlx::Error) -> StoreError) -> Result<Lent, StoreError> {
         self.writes.begin().await.map_err(failed)
     }
 }
@@ -80,7 +75,7 @@ struct Ruling<'a> {
 
 impl Ruling<'_> {
     /// Notes that it holds from now on.
-    async fn note(&self, connection: &mut PgConnection, reason: &str) -> Result<(), sqlx::Error> {
+    async fn note(&self, connection: &mut Lent, reason: &str) -> Result<(), sqlx::Error> {
         let act = match self.verdict {
             Verdict::Banned => "ban",
             Verdict::Allowed => "allow",
@@ -89,11 +84,7 @@ impl Ruling<'_> {
     }
 
     /// Notes that it is taken back, for which reason it was, and commits; whether there was one.
-    async fn note_end(
-        &self,
-        mut transaction: Transaction<'_, Postgres>,
-        reason: Option<String>,
-    ) -> Result<bool, sqlx::Error> {
+    async fn note_end(&self, mut transaction: Lent, reason: Option<String>) -> Result<bool, sqlx::Error> {
         if let Some(reason) = &reason {
             let act = match self.verdict {
                 Verdict::Banned => "unban",
@@ -105,13 +96,7 @@ impl Ruling<'_> {
         Ok(reason.is_some())
     }
 
-    async fn write(
-        &self,
-        connection: &mut PgConnection,
-        act: &str,
-        old: &str,
-        new: &str,
-    ) -> Result<(), sqlx::Error> {
+    async fn write(&self, connection: &mut Lent, act: &str, old: &str, new: &str) -> Result<(), sqlx::Error> {
         let entry = NewAuditEntry {
             operator: self.operator,
             act: &format!("access.{act}_{}", self.about),

@@ -43,7 +43,7 @@ impl Store {
             name,
             pubkey.as_bytes()
         )
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut transaction)
         .await
         .map_err(failed)?;
         if taken {
@@ -56,7 +56,7 @@ impl Store {
             name,
             relays
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?;
         let entry = NewAuditEntry {
@@ -79,7 +79,7 @@ impl Store {
             "DELETE FROM user_pubkeys WHERE pubkey = $1 RETURNING name",
             pubkey.as_bytes()
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         if let Some(removed) = &removed {

@@ -27,7 +27,7 @@ impl Store {
             reason,
             operator
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?;
         let ruling = Ruling {
@@ -55,7 +55,7 @@ impl Store {
             pubkey.as_bytes(),
             is_allowed
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         let ruling = Ruling {

@@ -35,7 +35,7 @@ impl Store {
                 role.color,
                 role.position
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
         } else {
             sqlx::query!(
@@ -46,7 +46,7 @@ impl Store {
                 role.color,
                 role.position
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
         };
         let written = written.map_err(failed)?.rows_affected() > 0;
@@ -73,7 +73,7 @@ impl Store {
         let failed = StoreError::during("delete a role");
         let mut transaction = self.begin(failed).await?;
         let deleted = sqlx::query!("DELETE FROM roles WHERE id = $1", id)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(failed)?
             .rows_affected()
@@ -102,7 +102,7 @@ impl Store {
         let failed = StoreError::during("change the members of a role");
         let mut transaction = self.begin(failed).await?;
         let exists = sqlx::query_scalar!(r#"SELECT 1 AS "one!" FROM roles WHERE id = $1 FOR SHARE"#, role)
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut transaction)
             .await
             .map_err(failed)?
             .is_some();
@@ -115,7 +115,7 @@ impl Store {
                 role,
                 pubkey.as_bytes()
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(failed)?;
         } else {
@@ -124,7 +124,7 @@ impl Store {
                 role,
                 pubkey.as_bytes()
             )
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(failed)?;
         }

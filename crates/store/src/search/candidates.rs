@@ -38,7 +38,7 @@ impl Store {
         for window in windows {
             let statement = source.select(wanted, query, &window, at_most - found.len());
             let rows = bind(&statement)
-                .fetch_all(&searching.pool)
+                .fetch_all(&searching.searches)
                 .await
                 .and_then(|rows| {
                     rows.iter()

@@ -2,13 +2,12 @@
 //! that order, and how far it has come is committed together with the words.
 
 use protocol::{Kind, SearchRules, VerifiedEvent, search::Searchable};
-use sqlx::{Postgres, Transaction};
 
 use super::{
     Searching,
     tsvector::{TsVector, tsvector},
 };
-use crate::{Store, StoreError, batch::signed};
+use crate::{Store, StoreError, batch::signed, connections::Lent};
 
 /// What a step has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,13 +51,13 @@ impl Store {
             "UPDATE search_progress SET seq = 0, recipe = $1 WHERE recipe <> $1",
             recipe
         )
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(failed)?
         .rows_affected();
         if changed > 0 {
             sqlx::query!("TRUNCATE searchable_contents")
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await
                 .map_err(failed)?;
         }
@@ -76,10 +75,11 @@ impl Store {
             "SELECT seq FROM search_progress WHERE recipe = $1 FOR UPDATE SKIP LOCKED",
             self.recipe(&searching)
         )
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(failed)?;
         let Some(progress) = progress else {
+            transaction.commit().await.map_err(failed)?;
             return Ok(SearchStep::default());
         };
         let stored = stored_after(
@@ -91,6 +91,7 @@ impl Store {
         )
         .await?;
         let Some(last) = stored.last().map(|stored| stored.seq) else {
+            transaction.commit().await.map_err(failed)?;
             return Ok(SearchStep::default());
         };
         let events = stored.len();
@@ -102,7 +103,7 @@ impl Store {
         let searchable = rows.events.len();
         insert(&mut transaction, &rows).await?;
         sqlx::query!("UPDATE search_progress SET seq = $1", last)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
@@ -117,7 +118,7 @@ impl Store {
 }
 
 async fn stored_after(
-    transaction: &mut Transaction<'_, Postgres>,
+    transaction: &mut Lent,
     seq: i64,
     rules: &SearchRules,
     delegation: bool,
@@ -136,12 +137,12 @@ async fn stored_after(
         i64::from(at_most),
         delegation,
     )
-    .fetch_all(&mut **transaction)
+    .fetch_all(&mut *transaction)
     .await
     .map_err(failed)
 }
 
-async fn insert(transaction: &mut Transaction<'_, Postgres>, rows: &Rows) -> Result<(), StoreError> {
+async fn insert(transaction: &mut Lent, rows: &Rows) -> Result<(), StoreError> {
     if rows.events.is_empty() {
         return Ok(());
     }
@@ -152,13 +153,13 @@ async fn insert(transaction: &mut Transaction<'_, Postgres>, rows: &Rows) -> Res
         &rows.created,
         &rows.words as _,
     )
-    .execute(&mut **transaction)
+    .execute(&mut *transaction)
     .await
     .map_err(failed)?;
     // What was removed meanwhile has not been removed from here. Under the lock of ingest() nothing is removed until this is
     // committed, and whoever removes later sees these rows.
     sqlx::query!("SELECT pg_advisory_xact_lock(5327001)")
-        .execute(&mut **transaction)
+        .execute(&mut *transaction)
         .await
         .map_err(failed)?;
     sqlx::query!(
@@ -166,7 +167,7 @@ async fn insert(transaction: &mut Transaction<'_, Postgres>, rows: &Rows) -> Res
         WHERE s.event = ANY ($1) AND NOT EXISTS (SELECT FROM events e WHERE e.seq = s.event)",
         &rows.events
     )
-    .execute(&mut **transaction)
+    .execute(&mut *transaction)
     .await
     .map_err(failed)?;
     Ok(())

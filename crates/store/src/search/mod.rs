@@ -15,9 +15,8 @@ mod tsvector;
 use std::{sync::Arc, time::Duration};
 
 use protocol::SearchRules;
-use sqlx::{PgPool, postgres::PgPoolOptions};
 
-use crate::{ACQUIRE, Store, StoreError};
+use crate::{GRACE, Store, StoreError, connections::Connections};
 
 pub use follow::SearchStep;
 pub(crate) use tsquery::{TsQuery, tsquery};
@@ -30,7 +29,7 @@ const FOR_SEARCHES: u32 = 2;
 pub(crate) struct Searching {
     pub rules: SearchRules,
     /// These connections know the plan that a GIN index needs, which others must not take.
-    pub pool: PgPool,
+    pub searches: Connections,
     /// Matches that are ranked at most.
     ranked: u32,
 }
@@ -41,18 +40,18 @@ impl Store {
     #[must_use]
     pub fn with_search(mut self, rules: SearchRules, ranked: u32, timeout: Duration) -> Self {
         if rules.is_on() {
-            let options = self.reads.connect_options().as_ref().clone();
-            let timeout = format!("{}ms", timeout.as_millis());
-            let options = options.options([
+            let milliseconds = format!("{}ms", timeout.as_millis());
+            let options = self.reads.options().clone().options([
                 ("application_name", "switchyard-searches"),
-                ("statement_timeout", timeout.as_str()),
+                ("statement_timeout", milliseconds.as_str()),
                 ("enable_bitmapscan", "on"),
             ]);
-            let pool = PgPoolOptions::new()
-                .max_connections(FOR_SEARCHES)
-                .acquire_timeout(ACQUIRE)
-                .connect_lazy_with(options);
-            self.searching = Some(Arc::new(Searching { rules, pool, ranked }));
+            let searches = Connections::new(options, FOR_SEARCHES, timeout + GRACE);
+            self.searching = Some(Arc::new(Searching {
+                rules,
+                searches,
+                ranked,
+            }));
         }
         self
     }

@@ -22,7 +22,7 @@ impl Store {
         filter: &Filter,
     ) -> Result<bool, StoreError> {
         let kinds = filter.kinds.as_deref().unwrap_or(searching.rules.kinds());
-        let row = bind(&behind(kinds, filter)).fetch_one(&searching.pool).await;
+        let row = bind(&behind(kinds, filter)).fetch_one(&searching.searches).await;
         row.and_then(|row| row.try_get(0)).map_err(failed)
     }
 }

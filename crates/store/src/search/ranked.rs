@@ -39,7 +39,7 @@ impl Store {
             });
         }
         let statement = best(candidates, &query.words, limit + 1, signed(now));
-        let (_, mut events) = self.fetch(&statement, filter, &searching.pool).await?;
+        let (_, mut events) = self.fetch(&statement, filter, &searching.searches).await?;
         let rest = match Rest::after(&events, limit) {
             Rest::Nothing if !are_all => Rest::Unknown,
             rest => rest,

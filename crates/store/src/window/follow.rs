@@ -10,11 +10,11 @@ use std::{
 
 use protocol::{EventId, PublicKey};
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::sync::Mutex;
 use tracing::{debug, info};
 
 use super::{Followed, Window, entry::Entry, removals};
-use crate::{StoreError, patience::in_time};
+use crate::StoreError;
 
 /// Rows of one step.
 const STEP: i64 = 1_000;
@@ -135,11 +135,9 @@ impl Window {
         .bind(news.removal)
         .bind(STEP);
         let failed = StoreError::during("follow new events");
-        let mut connection = self.reads.acquire().await.map_err(failed)?;
-        let rows = timeout(PATIENCE, look.fetch_all(&mut *connection)).await;
-        in_time(connection, rows)
-            .and_then(|rows| news.read(&rows))
-            .map_err(failed)
+        let connection = self.reads.acquire().await.map_err(failed)?;
+        let rows = look.fetch_all(&mut connection.within(PATIENCE)).await;
+        rows.and_then(|rows| news.read(&rows)).map_err(failed)
     }
 }
 

@@ -22,10 +22,9 @@ use std::{
 
 use parking_lot::RwLock;
 use protocol::{Filter, Reader};
-use sqlx::PgPool;
 use tracing::warn;
 
-use crate::{StoreError, query::Found};
+use crate::{StoreError, connections::Connections, query::Found};
 use contents::Contents;
 
 /// How often the window is brought up to date while questions come, so that none has to wait for much.
@@ -50,7 +49,7 @@ pub struct WindowStats {
 /// The newest events of a store.
 #[derive(Debug)]
 pub(crate) struct Window {
-    reads: PgPool,
+    reads: Connections,
     /// Bytes that it may take.
     most: usize,
     /// Whether events are found by those whom they were signed for.
@@ -73,7 +72,7 @@ struct Followed {
 }
 
 impl Window {
-    pub fn new(reads: PgPool, most: usize, delegation: bool) -> Self {
+    pub fn new(reads: Connections, most: usize, delegation: bool) -> Self {
         Self {
             reads,
             most,
