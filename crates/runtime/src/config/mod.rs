@@ -194,6 +194,18 @@ mod tests {
     }
 
     #[test]
+    fn names_of_our_own_win_over_those_that_platforms_set() {
+        for order in [[0, 1], [1, 0]] {
+            let variables = [
+                ("REDIS_URL", "redis://platform:1"),
+                ("SWITCHYARD_REDIS__URL", "redis+unix:///run/redis.sock"),
+            ];
+            let config = with(&order.map(|at| variables[at])).unwrap();
+            assert_eq!(config.redis.url.expose(), "redis+unix:///run/redis.sock");
+        }
+    }
+
+    #[test]
     fn kinds_have_rules_of_their_own() {
         let file = "[auth]\nmin_level_event = 2\n[[policy.kinds]]\nkinds = [10002]\nmin_level = 0\nopen = true\n\
                     [[policy.kinds]]\nkinds = [1, 10002]\nmax_bytes = 9\n";

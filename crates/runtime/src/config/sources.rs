@@ -41,19 +41,24 @@ pub(super) fn merge(
             note(&section, &key, Origin::File);
         }
     }
+    let mut own = Vec::new();
     for (name, text) in environment {
         let well_known = WELL_KNOWN.iter().find(|(known, ..)| *known == name);
         if let Some((_, section, key)) = well_known {
             set(&mut settings, section, key, |_| Value::String(text))?;
             note(section, key, Origin::Environment(name));
-        } else if let Some(setting) = name.strip_prefix(PREFIX).filter(|_| name != FILE) {
-            let setting = setting.to_ascii_lowercase();
-            let (section, key) = setting
-                .split_once("__")
-                .ok_or_else(|| ConfigError::Unknown(name.clone()))?;
-            set(&mut settings, section, key, |default| read(text, default))?;
-            note(section, key, Origin::Environment(name));
+        } else if name.starts_with(PREFIX) && name != FILE {
+            own.push((name, text));
         }
+    }
+    // Whoever sets one of these means this relay.
+    for (name, text) in own {
+        let setting = name[PREFIX.len()..].to_ascii_lowercase();
+        let (section, key) = setting
+            .split_once("__")
+            .ok_or_else(|| ConfigError::Unknown(name.clone()))?;
+        set(&mut settings, section, key, |default| read(text, default))?;
+        note(section, key, Origin::Environment(name));
     }
     Ok((settings, origins))
 }
