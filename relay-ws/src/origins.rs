@@ -15,7 +15,7 @@ use runtime::config::PerAddress;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Seconds that an address counts as present after it sent something.
-const PRESENT_S: u64 = 60;
+const PRESENT_S: u64 = 10;
 
 type All = Arc<Mutex<AHashMap<IpAddr, Weak<Origin>>>>;
 
@@ -77,7 +77,7 @@ impl Origins {
         }
     }
 
-    /// Notes that this address sends something; whether another one did in the last minute. Who is alone takes nobody's turn.
+    /// Notes that this address sends something; whether another one did in the last ten seconds. Who is alone takes nobody's turn.
     pub fn has_company(&self, address: IpAddr) -> bool {
         self.company.of(address, Instant::now())
     }
@@ -211,9 +211,9 @@ mod tests {
         let (company, one, two) = (Company::new(start), [127, 0, 0, 1].into(), [127, 0, 0, 2].into());
         let at = |address, seconds| company.of(address, start + Duration::from_secs(seconds));
         assert!(!at(one, 0) && !at(one, 5));
-        assert!(at(two, 10) && at(two, 11) && at(one, 20) && at(one, 80));
-        assert!(!at(one, 81), "the other one was last heard of a minute ago");
-        assert!(at(two, 90));
+        assert!(at(two, 10) && at(two, 11) && at(one, 20) && at(one, 30));
+        assert!(!at(one, 31), "the other one was last heard of too long ago");
+        assert!(at(two, 40));
     }
 
     #[test]

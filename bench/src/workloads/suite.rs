@@ -67,6 +67,7 @@ pub async fn suite(
         for row in idle(bench, suite.idle, seconds).await? {
             tell(row)?;
         }
+        tokio::time::sleep(COMPANY).await;
         settle(bench).await?;
     }
     if suite.wants("ingest") {
@@ -112,6 +113,9 @@ pub async fn suite(
     }
     Ok(())
 }
+
+/// So long a relay bounds what one address may do after another one did something: idle connections come from several.
+const COMPANY: Duration = Duration::from_secs(10);
 
 /// Until caches have what the first questions need.
 const WARM_UP: Duration = Duration::from_secs(2);
