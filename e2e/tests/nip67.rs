@@ -100,7 +100,7 @@ async fn several_filters_are_everything_only_together() {
             (vec![json!({})], 4, &more),
             (vec![json!({"limit": 500})], 4, &more),
             (
-                vec![json!({"authors": [Keys::of("nobody").pubkey()]})],
+                vec![json!({"authors": [Keys::of("nobody").pubkey()], "kinds": [1, 7]})],
                 0,
                 &finish,
             ),
@@ -175,4 +175,46 @@ async fn a_search_is_finished_when_everything_stored_can_be_found() {
         hints(&mut client, &[json!({"search": "purple", "limit": 1})]).await,
         (1, json!(["more"]))
     );
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_it_was_everything_where_messages_of_others_may_match() {
+    // Once from memory, once from Postgres.
+    for window in [134_217_728, 0] {
+        let stack = Stack::builder().set("WORKER__WINDOW_BYTES", window).start().await;
+        let mut client = stack.client().await;
+        let (alice, bob) = (Keys::of("alice").pubkey(), Keys::of("bob").pubkey());
+        let public = note("for all").by("alice").sign();
+        let message = event(4).by("alice").tag(["p", &bob]).content("for bob").sign();
+        client.accepted(&public).await;
+        client.accepted(&message).await;
+        let (finish, nothing) = (json!(["finish"]), Value::Null);
+        for (filter, found, hint) in [
+            (json!({"authors": [alice]}), 1, &nothing),
+            (json!({"#p": [bob]}), 0, &nothing),
+            (json!({"ids": [message["id"]]}), 0, &nothing),
+            (json!({"ids": ["00".repeat(32)]}), 0, &nothing),
+            (json!({"ids": [public["id"]]}), 1, &finish),
+            (json!({"authors": [alice], "kinds": [1]}), 1, &finish),
+        ] {
+            assert_eq!(
+                hints(&mut client, std::slice::from_ref(&filter)).await,
+                (found, hint.clone()),
+                "{filter}"
+            );
+        }
+        client.authenticate("bob").await;
+        for (filter, found, hint) in [
+            (json!({"#p": [bob]}), 1, &finish),
+            (json!({"authors": [bob]}), 0, &finish),
+            (json!({"ids": [message["id"]]}), 1, &finish),
+            (json!({"authors": [alice]}), 2, &nothing),
+        ] {
+            assert_eq!(
+                hints(&mut client, std::slice::from_ref(&filter)).await,
+                (found, hint.clone()),
+                "{filter}"
+            );
+        }
+    }
 }

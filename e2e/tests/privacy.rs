@@ -58,11 +58,7 @@ async fn learns_nothing(client: &mut Client, messages: &[Value], is_known: bool)
         client.start("s", std::slice::from_ref(&filter)).await;
         let (found, eose) = client.until_eose("s").await;
         assert!(found.is_empty(), "{filter} {found:?}");
-        assert_eq!(
-            eose[2],
-            json!(["finish"]),
-            "not even that there is something: {filter}"
-        );
+        assert_eq!(eose.get(2), None, "not even that there is something: {filter}");
         client.send(json!(["CLOSE", "s"])).await;
         client.send(json!(["COUNT", "c", filter])).await;
         let count = client.expect("COUNT").await;

@@ -121,6 +121,16 @@ impl<'k> Reader<'k> {
         }
     }
 
+    /// Whether nothing that the filter matches is kept from this reader, whatever is stored.
+    pub fn sees_all(&self, filter: &Filter) -> bool {
+        let mut recipients = filter.tags.iter().filter(|tag| tag.letter == b'p');
+        let is_key = |value: &String| self.keys.iter().any(|key| key.to_string() == *value);
+        !self.is_concerned(filter)
+            || (filter.authors.as_ref())
+                .is_some_and(|authors| authors.iter().all(|key| self.keys.contains(key)))
+            || recipients.any(|tag| tag.values.iter().all(is_key))
+    }
+
     /// The views of several filters.
     pub fn views_of<'f>(&self, filters: &'f [Filter]) -> Vec<View<'f>> {
         filters.iter().flat_map(|filter| self.views(filter)).collect()

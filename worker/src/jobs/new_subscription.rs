@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apalis::prelude::Data;
-use protocol::{Filter, Hint, Kind, Reason};
+use protocol::{EventId, Filter, Hint, Kind, Reader, Reason};
 use pubsub::{ConnectionId, PageHeader, PageWriter, Reply};
 use queue::{
     Delivery, JobError,
@@ -63,6 +63,10 @@ fn may_invite(job: &NewSubscription, cx: &Context) -> Result<(), Reason> {
 async fn find(job: &NewSubscription, cx: &Context) -> Result<Found, StoreError> {
     let reader = cx.reader(&job.client);
     let mut found = cx.store.query(&job.filters, &reader, cx.clock.now()).await?;
+    if found.rest == Rest::Nothing && !job.filters.iter().all(|filter| is_whole(filter, &reader, &found)) {
+        // It may be said that nothing is left where nothing was kept back; not that something was.
+        found.rest = Rest::Unknown;
+    }
     if let Some(event) = membership::invitation(&job.filters, &job.client, cx).await? {
         let invitation = StoredEvent {
             id: event.id(),
@@ -72,6 +76,18 @@ async fn find(job: &NewSubscription, cx: &Context) -> Result<Found, StoreError> 
         found.events.insert(0, invitation);
     }
     Ok(found)
+}
+
+/// Whether the reader got all that the filter matches: nothing of it is kept from him, or every id that he named is here.
+fn is_whole(filter: &Filter, reader: &Reader<'_>, found: &Found) -> bool {
+    let are_here = |ids: &Vec<EventId>| {
+        let named = found
+            .events
+            .iter()
+            .filter(|event| ids.binary_search(&event.id).is_ok());
+        named.count() == ids.len()
+    };
+    reader.sees_all(filter) || filter.ids.as_ref().is_some_and(are_here)
 }
 
 /// Handles a job of `nostr:search`: what takes long has workers of its own.
