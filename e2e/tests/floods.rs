@@ -188,6 +188,70 @@ async fn company(stack: &Stack, redis: &TestRedis) -> Client {
     other
 }
 
+/// Turns that addresses have waited for, since they had taken more than their share.
+async fn turns_waited_for(stack: &Stack) -> f64 {
+    let waited = gauge(stack, "relay_turns_waited_for_total").await;
+    waited.expect("it is counted from the start")
+}
+
+/// Messages that take long to read, and ask for nothing that is stored.
+async fn send_heavy(client: &mut Client) {
+    let authors: Vec<String> = (0..370).map(|number| format!("{number:064x}")).collect();
+    for number in 0..HEAVY {
+        let mut message = vec![json!("REQ"), json!(format!("heavy {number}"))];
+        message.extend(vec![json!({"authors": authors, "limit": 0}); 20]);
+        client.send(Value::Array(message)).await;
+    }
+}
+
+const HEAVY: usize = 4;
+
+async fn expect_ends(client: &mut Client) {
+    for _ in 0..HEAVY {
+        client.expect("EOSE").await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_takes_more_than_his_share_waits_and_is_answered_in_the_end() {
+    let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 1).start().await;
+    let redis = TestRedis::connect().await;
+    let mut hostile = client(&stack, HOSTILE).await;
+    let mut other = company(&stack, &redis).await;
+    until("it waits", async || {
+        send_heavy(&mut hostile).await;
+        assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
+        expect_ends(&mut hostile).await;
+        turns_waited_for(&stack).await > 0.0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_is_alone_or_unlimited_waits_for_nothing() {
+    let stack = relay()
+        .set("PER_ADDRESS__WORK_PERCENT", 1)
+        .set("PER_ADDRESS__CONNECTIONS", 1)
+        .start()
+        .await;
+    let redis = TestRedis::connect().await;
+    let mut hostile = client(&stack, HOSTILE).await;
+    send_heavy(&mut hostile).await;
+    expect_ends(&mut hostile).await;
+    assert_eq!(turns_waited_for(&stack).await, 0.0, "alone");
+
+    redis.order("SADD", &[&stack.key("unlimited_ips"), HOSTILE]).await;
+    until("it is unlimited", async || {
+        let mut second = Client::open(&stack.url(), &[("x-forwarded-for", HOSTILE)]).await;
+        second.is_welcome().await
+    })
+    .await;
+    company(&stack, &redis).await;
+    send_heavy(&mut hostile).await;
+    expect_ends(&mut hostile).await;
+    assert_eq!(turns_waited_for(&stack).await, 0.0, "unlimited");
+}
+
 #[tokio::test]
 async fn a_flood_of_events_waits_in_its_own_sockets() {
     let stack = relay().set("PER_ADDRESS__EVENTS", 20).start().await;

@@ -44,23 +44,36 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
         bytes: relay.config.websocket.outbox_bytes,
     };
     let id = ConnectionId::random(relay.process);
+    let origin = relay.origins.origin(address);
     let entered = relay.origins.enter(address, relay.settings.is_unlimited(address));
-    let origin = entered.as_ref().map(|entered| Arc::clone(entered.origin()));
-    let line = Arc::new(Line::new(id, limits, origin, Arc::clone(&relay.copier)));
+    let bounded = entered.as_ref().map(|entered| Arc::clone(entered.origin()));
+    let line = Arc::new(Line::new(id, limits, bounded, Arc::clone(&relay.copier)));
     let connection = Arc::new(Connection::new(address, entered, host, line));
-    match refusal(&relay, &connection).await {
+    origin
+        .charged(stay(&relay, &connection, authorization, socket))
+        .await;
+}
+
+/// From the welcome, or the refusal, to the end.
+async fn stay(
+    relay: &Arc<Relay>,
+    connection: &Arc<Connection>,
+    authorization: Option<String>,
+    socket: HttpWebSocket,
+) {
+    match refusal(relay, connection).await {
         Some((reason, text)) => {
             counter!("relay_connections_refused_total").increment(1);
             connection.line.close(Close::because(reason, text));
-            socket::run(&relay, &connection, socket).await;
+            socket::run(relay, connection, socket).await;
         }
         None => {
-            enter(&relay, &connection);
-            if let Err(close) = fast_auth::check_in(&relay, &connection, authorization).await {
+            enter(relay, connection);
+            if let Err(close) = fast_auth::check_in(relay, connection, authorization).await {
                 connection.line.close(close);
             }
-            socket::run(&relay, &connection, socket).await;
-            leave(&relay, &connection);
+            socket::run(relay, connection, socket).await;
+            leave(relay, connection);
         }
     }
 }

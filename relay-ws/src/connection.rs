@@ -17,7 +17,7 @@ use queue::jobs::Client;
 
 use crate::{
     line::Line,
-    origins::{Entered, OnItsWay},
+    origins::{Entered, OnItsWay, Origin},
     owed::{Debt, Owed, Owing},
     proofs::Proofs,
     reconciliations::Reconciliations,
@@ -132,6 +132,11 @@ impl Connection {
             owed: Mutex::default(),
             generations: AtomicU64::new(0),
         }
+    }
+
+    /// What it shares with all who come from there.
+    pub fn origin(&self) -> Option<&Arc<Origin>> {
+        self.entered.as_ref().map(Entered::origin)
     }
 
     /// A number that no subscription or query of this connection had before.

@@ -254,9 +254,15 @@ impl Relay {
         if page.header.end {
             self.answered((id, page.header.generation));
         }
-        let connection = self.connections.get(id);
-        if let Some(subscription) = connection.and_then(|connection| connection.subscription(subscription?)) {
-            subscription.stored(&page, Instant::now());
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        if let Some(subscription) = subscription.and_then(|id| connection.subscription(id)) {
+            let now = Instant::now();
+            subscription.stored(&page, now);
+            if let Some(origin) = connection.origin() {
+                origin.share().took(now.elapsed());
+            }
         }
     }
 

@@ -39,6 +39,7 @@ mod router;
 mod rulings;
 mod serve;
 mod settings;
+mod share;
 mod signs_of_life;
 mod socket;
 mod subscriptions;

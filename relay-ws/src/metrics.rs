@@ -21,7 +21,7 @@ pub const KEPT: Kept = Kept {
     shared: &[],
 };
 
-const COUNTERS: [(&str, &str); 13] = [
+const COUNTERS: [(&str, &str); 14] = [
     (
         "relay_auth_events_used_twice_total",
         "Auth events that were used to connect twice",
@@ -64,6 +64,10 @@ const COUNTERS: [(&str, &str); 13] = [
     (
         "relay_plugin_copies_dropped_total",
         "Copies for plugins left out, since Redis was too slow",
+    ),
+    (
+        "relay_turns_waited_for_total",
+        "Times that an address had taken more than its share and waited",
     ),
 ];
 

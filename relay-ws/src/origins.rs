@@ -12,7 +12,9 @@ use std::{
 use ahash::{AHashMap, RandomState};
 use parking_lot::Mutex;
 use runtime::config::PerAddress;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+use crate::share::Share;
 
 /// Seconds that an address counts as present after it sent something.
 const PRESENT_S: u64 = 10;
@@ -24,7 +26,7 @@ type All = Arc<Mutex<AHashMap<IpAddr, Weak<Origin>>>>;
 pub struct Origins {
     all: All,
     limits: PerAddress,
-    company: Company,
+    company: Arc<Company>,
 }
 
 /// Whether one address has all of this process for itself. Read for every message, written when another address than the last one
@@ -43,6 +45,10 @@ struct Company {
 #[derive(Debug)]
 pub struct Origin {
     address: IpAddr,
+    company: Arc<Company>,
+    share: Share,
+    /// Its large message that is parsed.
+    large_messages: Semaphore,
     connections: AtomicUsize,
     /// Places of events that are on their way.
     events: Arc<Semaphore>,
@@ -73,7 +79,7 @@ impl Origins {
         Self {
             all: Arc::default(),
             limits,
-            company: Company::new(Instant::now()),
+            company: Arc::new(Company::new(Instant::now())),
         }
     }
 
@@ -93,13 +99,22 @@ impl Origins {
         (entered.0.connections.load(Ordering::Relaxed) <= most).then_some(entered)
     }
 
-    fn origin(&self, address: IpAddr) -> Arc<Origin> {
+    /// An address that somebody is connected from.
+    pub fn present(&self, address: IpAddr) -> Option<Arc<Origin>> {
+        self.all.lock().get(&address).and_then(Weak::upgrade)
+    }
+
+    /// What all who come from an address share.
+    pub fn origin(&self, address: IpAddr) -> Arc<Origin> {
         let mut all = self.all.lock();
         if let Some(origin) = all.get(&address).and_then(Weak::upgrade) {
             return origin;
         }
         let origin = Arc::new(Origin {
             address,
+            company: Arc::clone(&self.company),
+            share: Share::of_cores(self.limits.work_percent),
+            large_messages: Semaphore::new(1),
             connections: AtomicUsize::new(0),
             events: Arc::new(Semaphore::new(self.limits.events.min(Semaphore::MAX_PERMITS))),
             waiting: AtomicUsize::new(0),
@@ -155,6 +170,27 @@ impl Drop for Entered {
 }
 
 impl Origin {
+    /// Where that is.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// What it has taken of this process's time.
+    pub fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// Notes that this address does something; whether another one did in the last ten seconds.
+    pub fn has_company(&self) -> bool {
+        self.company.of(self.address, Instant::now())
+    }
+
+    /// Waits until no other large message of this address is parsed.
+    pub async fn large_message(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.large_messages.acquire().await.ok()
+    }
+
     /// Waits until a further event may be sent on its way.
     pub async fn send_event(&self) -> Option<OnItsWay> {
         // It is never closed.

@@ -24,6 +24,9 @@ use crate::{
 /// Questions that workers have of an address that is alone: enough for all of them to be busy, and soon answered when somebody comes.
 const ALONE: usize = 64;
 
+/// An answer as quick as this keeps nobody waiting.
+const QUICK: Duration = Duration::from_millis(10);
+
 /// A question and who asks it.
 #[derive(Debug)]
 pub struct Asking {
@@ -169,8 +172,20 @@ impl Relay {
         }
     }
 
-    /// A question has been answered: the next one may be asked.
+    /// A question has been answered: the next one may be asked, after a rest where the last one was costly.
     pub fn answered(self: &Arc<Self>, ticket: Ticket) {
+        let asked = self.turns.asked(ticket);
+        let Some(rest) = asked.and_then(|(lane, took)| self.rest_after(lane, took)) else {
+            return self.ask_next(ticket);
+        };
+        let relay = Arc::clone(self);
+        self.runtime.spawn(async move {
+            tokio::time::sleep(rest).await;
+            relay.ask_next(ticket);
+        });
+    }
+
+    fn ask_next(self: &Arc<Self>, ticket: Ticket) {
         if let Some(next) = self.turns.answered(ticket, |lane| self.questions_at_a_time(lane)) {
             self.ask_now(next);
         }
@@ -198,6 +213,16 @@ impl Relay {
                 }
             }
         });
+    }
+
+    /// While others are there an address leaves the workers alone for as long as it has kept them, and waits for its share.
+    fn rest_after(&self, (_, address): Lane, took: Duration) -> Option<Duration> {
+        let origin = self.origins.present(address)?;
+        if !origin.has_company() || self.settings.is_unlimited(address) {
+            return None;
+        }
+        let rest = took.checked_sub(QUICK).filter(|rest| !rest.is_zero());
+        rest.max(origin.wait(&self.settings))
     }
 
     fn questions_at_a_time(&self, (queue, address): Lane) -> usize {

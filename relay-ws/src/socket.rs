@@ -16,6 +16,7 @@ use crate::{
     handlers::Cx,
     outbox::{Close, Waiting},
     relay::Relay,
+    share::Reading,
 };
 
 /// How long a write that is stuck, and a farewell, may last when the connection is to end.
@@ -46,6 +47,7 @@ pub fn options(config: &runtime::config::Config) -> Options {
 pub async fn run(relay: &Arc<Relay>, connection: &Arc<Connection>, mut socket: HttpWebSocket) {
     let cx = Cx { relay, connection };
     let outbox = connection.line.outbox();
+    let mut reading = Reading::from(connection.origin().cloned(), &relay.settings);
     loop {
         tokio::select! {
             biased;
@@ -55,7 +57,7 @@ pub async fn run(relay: &Arc<Relay>, connection: &Arc<Connection>, mut socket: H
                     return;
                 }
             }
-            frame = socket.next_frame() => match frame {
+            frame = reading.go_on(socket.next_frame()) => match frame {
                 Ok(frame) => match read_and_write(&cx, &mut socket, frame).await {
                     Ok(true) => {}
                     Ok(false) => return,

@@ -4,7 +4,11 @@
 //! address has only a few questions in a queue at a time. Its others wait here for an answer to one of them, and those that are
 //! not wanted any more by then are never asked.
 
-use std::{collections::VecDeque, net::IpAddr, time::Instant};
+use std::{
+    collections::VecDeque,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use ahash::AHashMap;
 use parking_lot::Mutex;
@@ -34,8 +38,19 @@ struct State<Q> {
 #[derive(Debug)]
 struct Asked {
     lane: Lane,
+    since: Instant,
     /// Then no answer comes any more.
     until: Instant,
+}
+
+impl Asked {
+    fn now(lane: Lane, question: &impl Question) -> Self {
+        Self {
+            lane,
+            since: Instant::now(),
+            until: question.until(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -73,12 +88,18 @@ impl<Q: Question> Turns<Q> {
         });
         if questions.asked < most {
             questions.asked += 1;
-            let until = question.until();
-            state.asked.insert(ticket, Asked { lane, until });
+            state.asked.insert(ticket, Asked::now(lane, &question));
             return Some(question);
         }
         questions.wait(ticket, question);
         None
+    }
+
+    /// How long ago a question was asked, and in which lane, unless it was answered before.
+    pub fn asked(&self, ticket: Ticket) -> Option<(Lane, Duration)> {
+        let state = self.0.lock();
+        let asked = state.asked.get(&ticket)?;
+        Some((asked.lane, asked.since.elapsed()))
     }
 
     /// A question has been answered, or will not be. The next of its lane comes back, to be asked, unless more than `most` are.
@@ -105,8 +126,7 @@ impl<Q: Question> State<Q> {
             && let Some((ticket, question)) = questions.waiting.pop_front()
         {
             if question.is_wanted() {
-                let until = question.until();
-                self.asked.insert(ticket, Asked { lane, until });
+                self.asked.insert(ticket, Asked::now(lane, &question));
                 return Some(question);
             }
         }
@@ -131,12 +151,9 @@ impl<Q: Question> Questions<Q> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering},
-        },
-        time::Duration,
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
     };
 
     use pubsub::ProcessId;
@@ -176,8 +193,11 @@ mod tests {
         assert_eq!(take(1, 3, "c"), None);
         assert_eq!(take(1, 4, "d"), None);
         assert_eq!(take(2, 5, "of another"), Some("of another"));
+        let asked = |number| turns.asked((client, number)).map(|(lane, _)| lane);
+        assert_eq!([1, 3, 5].map(asked), [Some(lane(1)), None, Some(lane(2))]);
         let answered = |number| turns.answered((client, number), |_| 2).map(|asks| asks.0);
         assert_eq!(answered(2), Some("c"));
+        assert_eq!([2, 3].map(asked), [None, Some(lane(1))]);
         assert_eq!(answered(2), None, "once");
         assert_eq!(answered(1), Some("d"));
         for number in [3, 4, 5] {

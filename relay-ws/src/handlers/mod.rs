@@ -62,11 +62,20 @@ impl Cx<'_> {
         }
     }
 
-    /// A large message takes milliseconds. They are parsed one at a time, and not where sockets are served.
+    /// A large message takes milliseconds. They are parsed one at a time, addresses in turn, and not where sockets are served.
     async fn parse(&self, text: &str) -> Result<ClientMessage, BadMessage> {
         if text.len() < LARGE {
             return ClientMessage::parse(text);
         }
+        let _own = match self.connection.origin() {
+            Some(origin) => {
+                let own = origin.large_message().await;
+                // Before the turn among all, so that nobody else waits for that.
+                origin.turn(&self.relay.settings).await;
+                own
+            }
+            None => None,
+        };
         let _turn = self.relay.large_messages.acquire().await;
         tokio::task::block_in_place(|| ClientMessage::parse(text))
     }

@@ -154,6 +154,8 @@ section!(
         connections: usize,
         #[validate(range(min = 65536))]
         outbox_bytes: usize,
+        #[validate(range(min = 1, max = 100))]
+        work_percent: u8,
         #[validate(range(min = 1))]
         events: usize,
         #[validate(range(min = 1))]

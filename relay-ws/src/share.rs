@@ -1,0 +1,209 @@
+//! The time of this process that one address takes, and when it may have more.
+//!
+//! Who is alone has all of it. While others are there, an address that has taken more than its share waits until its share has caught
+//! up: meanwhile its sockets are not read and its questions not asked. So what is costly, known or not,
+//! costs mostly whoever sends it. Time is measured, not estimated.
+
+use std::{
+    num::NonZero,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::ready,
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures::future::poll_fn;
+use metrics::counter;
+use tokio::time::{Sleep, sleep};
+
+use crate::{origins::Origin, settings::Settings};
+
+/// Time that an address may take at once before its share counts.
+const AT_ONCE: Duration = Duration::from_millis(30);
+
+/// What a turn counts as before it is measured: those who wait together have their turns one after the other.
+const TURN: Duration = Duration::from_micros(50);
+
+/// Nobody waits longer for his turn.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// What an address has taken.
+#[derive(Debug)]
+pub struct Share {
+    start: Instant,
+    /// When its share will have paid for what was taken, in nanoseconds since `start`.
+    paid_at: AtomicU64,
+    /// How long its share takes to pay for a second.
+    price: f64,
+}
+
+impl Share {
+    /// Of so many hundredths of all cores. Nothing has been taken yet.
+    pub fn of_cores(percent: u8) -> Self {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        Self::new(100.0 / (f64::from(percent.max(1)) * cores as f64))
+    }
+
+    fn new(price: f64) -> Self {
+        Self {
+            start: Instant::now(),
+            paid_at: AtomicU64::new(0),
+            price,
+        }
+    }
+
+    /// So much has been taken.
+    pub fn took(&self, time: Duration) {
+        self.pay(time, self.start.elapsed());
+    }
+
+    /// Whether more than the share has been taken.
+    pub fn is_exceeded(&self) -> bool {
+        self.ahead(self.start.elapsed()).is_some()
+    }
+
+    /// How long to wait until the next turn, which counts from now on; `None` when it may be at once.
+    pub fn wait(&self) -> Option<Duration> {
+        let now = self.start.elapsed();
+        let wait = self.ahead(now)?;
+        self.pay(TURN, now);
+        Some(wait)
+    }
+
+    fn ahead(&self, now: Duration) -> Option<Duration> {
+        let paid_at = Duration::from_nanos(self.paid_at.load(Ordering::Relaxed));
+        let free = now + AT_ONCE.mul_f64(self.price);
+        let ahead = paid_at.checked_sub(free).filter(|ahead| !ahead.is_zero());
+        ahead.map(|ahead| ahead.min(LONGEST))
+    }
+
+    fn pay(&self, time: Duration, now: Duration) {
+        let now = now.as_nanos() as u64;
+        let more = (time.as_nanos() as f64 * self.price) as u64;
+        let most = now + (LONGEST + AT_ONCE.mul_f64(self.price)).as_nanos() as u64;
+        let add = |paid_at: u64| Some((paid_at.max(now) + more).min(most));
+        // It always has a next value.
+        let _ = self
+            .paid_at
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+}
+
+impl Origin {
+    /// Runs a task, and counts its time as taken by this address.
+    pub async fn charged<T>(&self, task: impl Future<Output = T>) -> T {
+        let mut task = pin!(task);
+        poll_fn(|cx| {
+            let began = Instant::now();
+            let polled = task.as_mut().poll(cx);
+            self.share().took(began.elapsed());
+            polled
+        })
+        .await
+    }
+
+    /// How long this address has to wait for its next turn: not at all while nobody else is there.
+    pub fn wait(&self, settings: &Settings) -> Option<Duration> {
+        let may_wait =
+            self.share().is_exceeded() && self.has_company() && !settings.is_unlimited(self.address());
+        let wait = may_wait.then(|| self.share().wait()).flatten();
+        if wait.is_some() {
+            counter!("relay_turns_waited_for_total").increment(1);
+        }
+        wait
+    }
+
+    /// Waits for the next turn of this address.
+    pub async fn turn(&self, settings: &Settings) {
+        if let Some(wait) = self.wait(settings) {
+            sleep(wait).await;
+        }
+    }
+}
+
+/// Reads for one connection, each time when it is its address's turn.
+pub struct Reading<'s> {
+    settings: &'s Settings,
+    origin: Option<Arc<Origin>>,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl<'s> Reading<'s> {
+    /// For a connection from there.
+    pub fn from(origin: Option<Arc<Origin>>, settings: &'s Settings) -> Self {
+        Self {
+            settings,
+            origin,
+            waiting: None,
+        }
+    }
+
+    /// Goes on with `task` whenever it may. Whoever gives it up keeps the place in the row.
+    pub async fn go_on<T>(&mut self, task: impl Future<Output = T>) -> T {
+        let mut task = pin!(task);
+        poll_fn(|cx| {
+            if self.waiting.is_none()
+                && let Some(wait) = self.origin.as_ref().and_then(|origin| origin.wait(self.settings))
+            {
+                self.waiting = Some(Box::pin(sleep(wait)));
+            }
+            if let Some(waiting) = &mut self.waiting {
+                ready!(waiting.as_mut().poll(cx));
+            }
+            let polled = task.as_mut().poll(cx);
+            self.waiting = None;
+            polled
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn what_is_taken_beyond_a_share_is_waited_for() {
+        let share = Share::new(4.0);
+        let cases = [
+            // When, how much is taken, how long to wait then.
+            (ms(0), ms(0), None),
+            (ms(0), ms(30), None),
+            (ms(0), ms(10), Some(ms(40))),
+            (ms(30), ms(0), Some(ms(10))),
+            (ms(40), ms(0), None),
+            (ms(40), ms(5), Some(ms(20))),
+            (ms(160), ms(0), None),
+            (ms(60_000), ms(30), None),
+            (ms(60_000), ms(1), Some(ms(4))),
+        ];
+        for (now, taken, wait) in cases {
+            share.pay(taken, now);
+            assert_eq!(share.ahead(now), wait, "at {now:?} after {taken:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let share = Share::new(100.0);
+        share.pay(Duration::from_secs(3_600), ms(0));
+        assert_eq!(share.ahead(ms(0)), Some(LONGEST));
+        assert_eq!(share.ahead(LONGEST), None);
+    }
+
+    #[test]
+    fn those_who_wait_together_have_their_turns_one_after_the_other() {
+        let share = Share::of_cores(1);
+        share.took(Duration::from_millis(60));
+        let (first, second) = (share.wait().unwrap(), share.wait().unwrap());
+        assert!(second > first || second == LONGEST, "{first:?} {second:?}");
+    }
+}
