@@ -127,8 +127,8 @@ async fn fragments_make_a_message_and_pings_are_answered_between_them() {
     assert_eq!(socket.frame().await.0, 0x81, "the challenge");
     socket.send(0x01, b"[\"REQ\",").await;
     socket.send(0x89, b"are you there").await;
-    socket.send(0x00, b"\"s\",{\"li").await;
-    socket.send(0x80, b"mit\":1}]").await;
+    socket.send(0x00, b"\"s\",{\"ki").await;
+    socket.send(0x80, b"nds\":[1]}]").await;
     assert_eq!(socket.frame().await, (0x8a, b"are you there".to_vec()));
     assert_eq!(
         socket.frame().await,
