@@ -36,7 +36,9 @@ struct Company {
     hasher: RandomState,
     /// The hash of the address that was the last to send something; 0: none was.
     last: AtomicU64,
-    /// When that was another one than before, in seconds since `start`; 0: never.
+    /// When it did, in seconds since `start`.
+    last_s: AtomicU64,
+    /// When that was another one than shortly before, in seconds since `start`; 0: never.
     changed_s: AtomicU64,
     start: Instant,
 }
@@ -131,6 +133,7 @@ impl Company {
         Self {
             hasher: RandomState::new(),
             last: AtomicU64::new(0),
+            last_s: AtomicU64::new(0),
             changed_s: AtomicU64::new(0),
             start,
         }
@@ -139,15 +142,18 @@ impl Company {
     fn of(&self, address: IpAddr, now: Instant) -> bool {
         let now_s = 1 + now.saturating_duration_since(self.start).as_secs();
         let hash = self.hasher.hash_one(address) | 1;
-        let last = self.last.load(Ordering::Relaxed);
-        if last != hash {
+        let is_recent = |at: u64| at != 0 && now_s - at.min(now_s) <= PRESENT_S;
+        let last_s = self.last_s.load(Ordering::Relaxed);
+        if self.last.load(Ordering::Relaxed) != hash {
             self.last.store(hash, Ordering::Relaxed);
-            if last != 0 {
+            if is_recent(last_s) {
                 self.changed_s.store(now_s, Ordering::Relaxed);
             }
         }
-        let changed_s = self.changed_s.load(Ordering::Relaxed);
-        changed_s != 0 && now_s - changed_s.min(now_s) <= PRESENT_S
+        if last_s != now_s {
+            self.last_s.store(now_s, Ordering::Relaxed);
+        }
+        is_recent(self.changed_s.load(Ordering::Relaxed))
     }
 }
 
@@ -250,6 +256,7 @@ mod tests {
         assert!(at(two, 10) && at(two, 11) && at(one, 20) && at(one, 30));
         assert!(!at(one, 31), "the other one was last heard of too long ago");
         assert!(at(two, 40));
+        assert!(!at(one, 60), "so was this one");
     }
 
     #[test]

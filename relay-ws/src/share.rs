@@ -95,15 +95,15 @@ impl Share {
 
 impl Origin {
     /// Runs a task, and counts its time as taken by this address.
-    pub async fn charged<T>(&self, task: impl Future<Output = T>) -> T {
-        let mut task = pin!(task);
-        poll_fn(|cx| {
+    pub fn charged<T>(self: Arc<Self>, task: impl Future<Output = T>) -> impl Future<Output = T> {
+        // Of a connection's state there is one copy: the futures around it only know where it is.
+        let mut task = Box::pin(task);
+        poll_fn(move |cx| {
             let began = Instant::now();
             let polled = task.as_mut().poll(cx);
             self.share().took(began.elapsed());
             polled
         })
-        .await
     }
 
     /// How long this address has to wait for its next turn: not at all while nobody else is there.
