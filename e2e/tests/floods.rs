@@ -340,8 +340,8 @@ async fn events_over_the_bound_of_the_queue_are_refused_at_once_and_redis_does_n
     let marker = note("the last").sign();
     assert!(!hostile.publish(&marker).await.accepted);
     let jobs = waiting(&stack, &redis, "nostr:event").await;
-    // What was being checked when the queue became full makes some jobs more.
-    assert!((3..=100).contains(&jobs), "{jobs} jobs");
+    // What was on its way when the queue became full makes some jobs more.
+    assert!((3..flood.len() / 2).contains(&jobs), "{jobs} jobs");
     stack.workers[0].thaw();
     let mut accepted = 0;
     for _ in 1..flood.len() {
