@@ -49,30 +49,32 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
     let bounded = entered.as_ref().map(|entered| Arc::clone(entered.origin()));
     let line = Arc::new(Line::new(id, limits, bounded, Arc::clone(&relay.copier)));
     let connection = Arc::new(Connection::new(address, entered, host, line));
-    origin
-        .charged(stay(&relay, &connection, authorization, socket))
-        .await;
+    // A task of its own: this one's state held the handshake, and would stay as long.
+    tokio::spawn(origin.charged(stay(relay, connection, authorization, socket)));
 }
 
 /// From the welcome, or the refusal, to the end.
 async fn stay(
-    relay: &Arc<Relay>,
-    connection: &Arc<Connection>,
+    relay: Arc<Relay>,
+    connection: Arc<Connection>,
     authorization: Option<String>,
-    socket: HttpWebSocket,
+    mut socket: HttpWebSocket,
 ) {
+    let (relay, connection) = (&relay, &connection);
     match refusal(relay, connection).await {
         Some((reason, text)) => {
             counter!("relay_connections_refused_total").increment(1);
             connection.line.close(Close::because(reason, text));
-            socket::run(relay, connection, socket).await;
+            socket::run(relay, connection, &mut socket).await;
         }
         None => {
             enter(relay, connection);
-            if let Err(close) = fast_auth::check_in(relay, connection, authorization).await {
+            // Boxed: four times what the connection needs from then on.
+            let check_in = Box::pin(fast_auth::check_in(relay, connection, authorization));
+            if let Err(close) = check_in.await {
                 connection.line.close(close);
             }
-            socket::run(relay, connection, socket).await;
+            socket::run(relay, connection, &mut socket).await;
             leave(relay, connection);
         }
     }

@@ -44,7 +44,7 @@ pub fn options(config: &runtime::config::Config) -> Options {
 }
 
 /// Runs a connection to its end. Whoever wants to end it sooner closes its line.
-pub async fn run(relay: &Arc<Relay>, connection: &Arc<Connection>, mut socket: HttpWebSocket) {
+pub async fn run(relay: &Arc<Relay>, connection: &Arc<Connection>, socket: &mut HttpWebSocket) {
     let cx = Cx { relay, connection };
     let outbox = connection.line.outbox();
     let mut reading = Reading::from(connection.origin().cloned(), &relay.settings);
@@ -52,13 +52,13 @@ pub async fn run(relay: &Arc<Relay>, connection: &Arc<Connection>, mut socket: H
         tokio::select! {
             biased;
             waiting = outbox.next() => {
-                if let Err(end) = write(connection, &mut socket, waiting).await {
+                if let Err(end) = write(connection, socket, waiting).await {
                     debug!(connection = %connection.id, ?end, "connection ended");
                     return;
                 }
             }
             frame = reading.go_on(socket.next_frame()) => match frame {
-                Ok(frame) => match read_and_write(&cx, &mut socket, frame).await {
+                Ok(frame) => match read_and_write(&cx, socket, frame).await {
                     Ok(true) => {}
                     Ok(false) => return,
                     Err(end) => {
