@@ -29,8 +29,8 @@ pub struct Origins {
     company: Arc<Company>,
 }
 
-/// Whether one address has all of this process for itself. Read for every message, written when another address than the last one
-/// sends something.
+/// Whether one address has all of this process for itself. Read for every message, written once a second and when another address
+/// than the last one sends something.
 #[derive(Debug)]
 struct Company {
     hasher: RandomState,

@@ -53,16 +53,15 @@ impl Cx<'_> {
     /// not read: its client feels it as a slow network.
     async fn place(&self) -> Result<Option<OnItsWay>, Reason> {
         let (relay, connection) = (self.relay, self.connection);
-        let Some(entered) = &connection.entered else {
+        let Some(origin) = connection.origin() else {
             return Ok(None);
         };
-        let address = connection.address;
-        if relay.settings.is_unlimited(address) || !relay.origins.has_company(address) {
+        if relay.settings.is_unlimited(connection.address) || !origin.has_company() {
             return Ok(None);
         }
         tokio::select! {
             biased;
-            place = entered.origin().send_event() => Ok(place),
+            place = origin.send_event() => Ok(place),
             reason = relay.intake.full(Queue::Event) => Err(reason),
         }
     }
