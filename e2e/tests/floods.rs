@@ -214,7 +214,7 @@ async fn expect_ends(client: &mut Client) {
 
 #[tokio::test]
 async fn whoever_takes_more_than_his_share_waits_and_is_answered_in_the_end() {
-    let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 1).start().await;
+    let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 5).start().await;
     let redis = TestRedis::connect().await;
     let mut hostile = client(&stack, HOSTILE).await;
     let mut other = company(&stack, &redis).await;

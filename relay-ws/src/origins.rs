@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use runtime::config::PerAddress;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use crate::share::Share;
+use crate::share::{Share, work_for};
 
 /// Seconds that an address counts as present after it sent something.
 const PRESENT_S: u64 = 10;
@@ -54,6 +54,7 @@ pub struct Origin {
     connections: AtomicUsize,
     /// Places of events that are on their way.
     events: Arc<Semaphore>,
+    most_events: usize,
     /// Bytes that wait for slow sockets.
     waiting: AtomicUsize,
     most_waiting: usize,
@@ -73,7 +74,11 @@ pub struct Charge {
 
 /// An event that is on its way: until it is answered, or nobody waits for the answer any more.
 #[derive(Debug)]
-pub struct OnItsWay(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+pub struct OnItsWay {
+    origin: Arc<Origin>,
+    since: Instant,
+    _place: OwnedSemaphorePermit,
+}
 
 impl Origins {
     /// Nobody is connected yet.
@@ -119,6 +124,7 @@ impl Origins {
             large_messages: Semaphore::new(1),
             connections: AtomicUsize::new(0),
             events: Arc::new(Semaphore::new(self.limits.events.min(Semaphore::MAX_PERMITS))),
+            most_events: self.limits.events,
             waiting: AtomicUsize::new(0),
             most_waiting: self.limits.outbox_bytes,
             all: Arc::clone(&self.all),
@@ -198,9 +204,14 @@ impl Origin {
     }
 
     /// Waits until a further event may be sent on its way.
-    pub async fn send_event(&self) -> Option<OnItsWay> {
+    pub async fn send_event(self: &Arc<Self>) -> Option<OnItsWay> {
         // It is never closed.
-        Arc::clone(&self.events).acquire_owned().await.ok().map(OnItsWay)
+        let place = Arc::clone(&self.events).acquire_owned().await.ok()?;
+        Some(OnItsWay {
+            origin: Arc::clone(self),
+            since: Instant::now(),
+            _place: place,
+        })
     }
 
     /// For what waits for a slow socket.
@@ -219,6 +230,15 @@ impl Charge {
         self.bytes = bytes;
         let before = self.origin.waiting.fetch_add(more, Ordering::Relaxed);
         before + more <= self.origin.most_waiting
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        let Origin {
+            share, most_events, ..
+        } = &*self.origin;
+        share.took(work_for(self.since.elapsed(), *most_events));
     }
 }
 

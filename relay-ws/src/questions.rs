@@ -17,15 +17,13 @@ use crate::{
     connection::Connection,
     owed::Debt,
     relay::Relay,
+    share::work_for,
     subscriptions::Subscription,
     turns::{Lane, Question, Ticket},
 };
 
 /// Questions that workers have of an address that is alone: enough for all of them to be busy, and soon answered when somebody comes.
 const ALONE: usize = 64;
-
-/// An answer as quick as this keeps nobody waiting.
-const QUICK: Duration = Duration::from_millis(10);
 
 /// A question and who asks it.
 #[derive(Debug)]
@@ -172,7 +170,7 @@ impl Relay {
         }
     }
 
-    /// A question has been answered: the next one may be asked, after a rest where the last one was costly.
+    /// A question has been answered: the next one may be asked when its address may have more.
     pub fn answered(self: &Arc<Self>, ticket: Ticket) {
         let asked = self.turns.asked(ticket);
         let Some(rest) = asked.and_then(|(lane, took)| self.rest_after(lane, took)) else {
@@ -215,14 +213,11 @@ impl Relay {
         });
     }
 
-    /// While others are there an address leaves the workers alone for as long as it has kept them, and waits for its share.
+    /// What the workers did for an address is part of what it takes. While others are there it asks again when its share has caught up.
     fn rest_after(&self, (_, address): Lane, took: Duration) -> Option<Duration> {
         let origin = self.origins.present(address)?;
-        if !origin.has_company() || self.settings.is_unlimited(address) {
-            return None;
-        }
-        let rest = took.checked_sub(QUICK).filter(|rest| !rest.is_zero());
-        rest.max(origin.wait(&self.settings))
+        origin.share().took(work_for(took, 1));
+        origin.wait(&self.settings)
     }
 
     fn questions_at_a_time(&self, (queue, address): Lane) -> usize {
