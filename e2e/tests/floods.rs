@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, time::Duration};
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use testkit::{Client, Keys, Stack, StackBuilder, TestRedis, event, note};
 use tokio::{
@@ -222,6 +223,20 @@ async fn whoever_takes_more_than_his_share_waits_and_is_answered_in_the_end() {
         send_heavy(&mut hostile).await;
         assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
         expect_ends(&mut hostile).await;
+        turns_waited_for(&stack).await > 0.0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_opens_connections_without_end_waits_at_the_door() {
+    let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 1).start().await;
+    let redis = TestRedis::connect().await;
+    let mut other = company(&stack, &redis).await;
+    let mut held = Vec::new();
+    until("it waits", async || {
+        held.extend(join_all((0..100).map(|_| client(&stack, HOSTILE))).await);
+        assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
         turns_waited_for(&stack).await > 0.0
     })
     .await;

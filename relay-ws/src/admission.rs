@@ -1,6 +1,6 @@
 //! Who may come in, and what has to be done when one comes and goes.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use metrics::counter;
 use pubsub::ConnectionId;
@@ -11,6 +11,8 @@ use crate::{
     connection::Connection,
     fast_auth,
     line::Line,
+    listener::Spent,
+    origins::Origin,
     outbox::{Close, CloseReason, OutboxLimits},
     rate_limit::Action,
     relay::Relay,
@@ -19,8 +21,10 @@ use crate::{
 
 /// A client at the door.
 pub struct Visitor {
-    /// Its address.
-    pub address: IpAddr,
+    /// Where it comes from.
+    pub origin: Arc<Origin>,
+    /// What its handshake has cost.
+    pub spent: Spent,
     /// The host that it asked for.
     pub host: Option<String>,
     /// What proves a key, if it brings that along.
@@ -35,7 +39,8 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
         Err(error) => return debug!(%error, "a handshake was not completed"),
     };
     let Visitor {
-        address,
+        origin,
+        spent,
         host,
         authorization,
     } = visitor;
@@ -44,11 +49,12 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
         bytes: relay.config.websocket.outbox_bytes,
     };
     let id = ConnectionId::random(relay.process);
-    let origin = relay.origins.origin(address);
-    let entered = relay.origins.enter(address, relay.settings.is_unlimited(address));
-    let bounded = entered.as_ref().map(|entered| Arc::clone(entered.origin()));
+    let address = origin.address();
+    let entered = Arc::clone(&origin).enter(relay.settings.is_unlimited(address));
+    let bounded = entered.is_some().then(|| Arc::clone(&origin));
     let line = Arc::new(Line::new(id, limits, bounded, Arc::clone(&relay.copier)));
     let connection = Arc::new(Connection::new(address, entered, host, line));
+    origin.share().took(spent.time());
     // A task of its own: this one's state held the handshake, and would stay as long.
     tokio::spawn(origin.charged(stay(relay, connection, authorization, socket)));
 }

@@ -25,7 +25,7 @@ type All = Arc<Mutex<AHashMap<IpAddr, Weak<Origin>>>>;
 #[derive(Debug)]
 pub struct Origins {
     all: All,
-    limits: PerAddress,
+    limits: Arc<PerAddress>,
     company: Arc<Company>,
 }
 
@@ -47,6 +47,7 @@ struct Company {
 #[derive(Debug)]
 pub struct Origin {
     address: IpAddr,
+    limits: Arc<PerAddress>,
     company: Arc<Company>,
     share: Share,
     /// Its large message that is parsed.
@@ -54,10 +55,8 @@ pub struct Origin {
     connections: AtomicUsize,
     /// Places of events that are on their way.
     events: Arc<Semaphore>,
-    most_events: usize,
     /// Bytes that wait for slow sockets.
     waiting: AtomicUsize,
-    most_waiting: usize,
     all: All,
 }
 
@@ -85,7 +84,7 @@ impl Origins {
     pub fn new(limits: PerAddress) -> Self {
         Self {
             all: Arc::default(),
-            limits,
+            limits: Arc::new(limits),
             company: Arc::new(Company::new(Instant::now())),
         }
     }
@@ -93,17 +92,6 @@ impl Origins {
     /// Notes that this address sends something; whether another one did in the last ten seconds. Who is alone takes nobody's turn.
     pub fn has_company(&self, address: IpAddr) -> bool {
         self.company.of(address, Instant::now())
-    }
-
-    /// A further connection from an address; `None` when it has as many as it may.
-    pub fn enter(&self, address: IpAddr, is_unlimited: bool) -> Option<Entered> {
-        let most = if is_unlimited {
-            usize::MAX
-        } else {
-            self.limits.connections
-        };
-        let entered = Entered::into(self.origin(address));
-        (entered.0.connections.load(Ordering::Relaxed) <= most).then_some(entered)
     }
 
     /// An address that somebody is connected from.
@@ -119,14 +107,13 @@ impl Origins {
         }
         let origin = Arc::new(Origin {
             address,
+            limits: Arc::clone(&self.limits),
             company: Arc::clone(&self.company),
             share: Share::of_cores(self.limits.work_percent),
             large_messages: Semaphore::new(1),
             connections: AtomicUsize::new(0),
             events: Arc::new(Semaphore::new(self.limits.events.min(Semaphore::MAX_PERMITS))),
-            most_events: self.limits.events,
             waiting: AtomicUsize::new(0),
-            most_waiting: self.limits.outbox_bytes,
             all: Arc::clone(&self.all),
         });
         all.insert(address, Arc::downgrade(&origin));
@@ -164,11 +151,6 @@ impl Company {
 }
 
 impl Entered {
-    fn into(origin: Arc<Origin>) -> Self {
-        origin.connections.fetch_add(1, Ordering::Relaxed);
-        Self(origin)
-    }
-
     /// Where it comes from.
     pub fn origin(&self) -> &Arc<Origin> {
         &self.0
@@ -195,6 +177,13 @@ impl Origin {
     /// Notes that this address does something; whether another one did in the last ten seconds.
     pub fn has_company(&self) -> bool {
         self.company.of(self.address, Instant::now())
+    }
+
+    /// A further connection from here; `None` when there are as many as may be.
+    pub fn enter(self: Arc<Self>, is_unlimited: bool) -> Option<Entered> {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        let entered = Entered(self);
+        (is_unlimited || before < entered.0.limits.connections).then_some(entered)
     }
 
     /// Waits until no other large message of this address is parsed.
@@ -229,16 +218,14 @@ impl Charge {
         let more = bytes - self.bytes;
         self.bytes = bytes;
         let before = self.origin.waiting.fetch_add(more, Ordering::Relaxed);
-        before + more <= self.origin.most_waiting
+        before + more <= self.origin.limits.outbox_bytes
     }
 }
 
 impl Drop for OnItsWay {
     fn drop(&mut self) {
-        let Origin {
-            share, most_events, ..
-        } = &*self.origin;
-        share.took(work_for(self.since.elapsed(), *most_events));
+        let Origin { share, limits, .. } = &*self.origin;
+        share.took(work_for(self.since.elapsed(), limits.events));
     }
 }
 
@@ -286,12 +273,12 @@ mod tests {
             ..PerAddress::default()
         };
         let (origins, one, two) = (Origins::new(limits), [127, 0, 0, 1].into(), [127, 0, 0, 2].into());
-        let mut held: Vec<_> = (0..2).map(|_| origins.enter(one, false).unwrap()).collect();
-        assert!(origins.enter(one, false).is_none());
-        assert!(origins.enter(two, false).is_some());
-        assert!(origins.enter(one, true).is_some());
+        let mut held: Vec<_> = (0..2).map(|_| origins.origin(one).enter(false).unwrap()).collect();
+        assert!(origins.origin(one).enter(false).is_none());
+        assert!(origins.origin(two).enter(false).is_some());
+        assert!(origins.origin(one).enter(true).is_some());
         held.pop();
-        assert!(origins.enter(one, false).is_some());
+        assert!(origins.origin(one).enter(false).is_some());
         held.clear();
         assert!(origins.all.lock().is_empty());
     }

@@ -241,14 +241,7 @@ mod tests {
             messages: 100,
             bytes: 900_000,
         };
-        let reader = |address: [u8; 4]| {
-            Outbox::new(
-                limits,
-                origins
-                    .enter(address.into(), false)
-                    .map(|entered| Arc::clone(entered.origin())),
-            )
-        };
+        let reader = |address: [u8; 4]| Outbox::new(limits, Some(origins.origin(address.into())));
         let is_closed = |outbox: &Outbox| outbox.waiting.lock().close.is_some();
         let half = Bytes::from(vec![b'x'; 600_000]);
         let (one, two, other) = (

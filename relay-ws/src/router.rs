@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::{ConnectInfo, State},
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header},
@@ -16,6 +16,7 @@ use yawc::{IncomingUpgrade, Options};
 
 use crate::{
     admission::{Visitor, admit},
+    listener::Spent,
     management, names,
     relay::Relay,
     relay_info, socket,
@@ -67,6 +68,7 @@ pub fn router(relay: Arc<Relay>) -> Result<Router, InvalidSecretKey> {
 async fn open(
     State(door): State<Door>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(spent): Extension<Spent>,
     uri: Uri,
     headers: HeaderMap,
     upgrade: Result<IncomingUpgrade, StatusCode>,
@@ -74,19 +76,24 @@ async fn open(
     let Ok(upgrade) = upgrade else {
         return door.read(&headers);
     };
+    let relay = &door.relay;
+    let address = client_address(peer.ip(), &headers, &relay.config.websocket.trusted_proxies);
+    let origin = relay.origins.origin(address);
+    origin.turn(&relay.settings).await;
     let (response, socket) = match upgrade.upgrade(door.options) {
         Ok(upgraded) => upgraded,
         Err(_) => return StatusCode::BAD_REQUEST.into_response(),
     };
     let visitor = Visitor {
-        address: client_address(peer.ip(), &headers, &door.relay.config.websocket.trusted_proxies),
+        origin,
+        spent,
         host: headers
             .get(header::HOST)
             .and_then(|host| host.to_str().ok())
             .map(str::to_owned),
         authorization: authorization(&uri),
     };
-    tokio::spawn(admit(door.relay, visitor, socket));
+    tokio::spawn(Arc::clone(&visitor.origin).charged(admit(door.relay, visitor, socket)));
     response.map(Body::new)
 }
 

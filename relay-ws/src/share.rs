@@ -111,17 +111,22 @@ pub fn work_for(took: Duration, at_a_time: usize) -> Duration {
     work / u32::try_from(at_a_time.max(1)).unwrap_or(u32::MAX)
 }
 
+/// Runs a task, and tells how long each step of it took.
+pub fn timed<T>(task: impl Future<Output = T>, took: impl Fn(Duration)) -> impl Future<Output = T> {
+    // Of a connection's state there is one copy: the futures around it only know where it is.
+    let mut task = Box::pin(task);
+    poll_fn(move |cx| {
+        let began = Instant::now();
+        let polled = task.as_mut().poll(cx);
+        took(began.elapsed());
+        polled
+    })
+}
+
 impl Origin {
     /// Runs a task, and counts its time as taken by this address.
     pub fn charged<T>(self: Arc<Self>, task: impl Future<Output = T>) -> impl Future<Output = T> {
-        // Of a connection's state there is one copy: the futures around it only know where it is.
-        let mut task = Box::pin(task);
-        poll_fn(move |cx| {
-            let began = Instant::now();
-            let polled = task.as_mut().poll(cx);
-            self.share().took(began.elapsed());
-            polled
-        })
+        timed(task, move |time| self.share().took(time))
     }
 
     /// How long this address has to wait for its next turn: not at all while nobody else is there.
