@@ -49,8 +49,8 @@ pub struct Sources {
     run: u8,
 }
 
-/// Connections from one source address.
-const PER_ADDRESS: usize = 5_000;
+/// Connections from one source address: few, as in the world.
+const PER_ADDRESS: usize = 20;
 
 impl Sources {
     /// Addresses that the last runs hardly used.

@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    Router,
-    extract::ConnectInfo,
-};
+use axum::{Router, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +24,10 @@ const HEADER_BYTES: usize = 16 * 1024;
 
 /// Pause when the system has no file left for another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// What the system and the runtime do for a connection from its beginning to its end, where nobody sees it: measured at ten thousand at
+/// once, all time less what is seen.
+const UNSEEN: Duration = Duration::from_micros(75);
 
 /// What a connection has cost so far, before it is known whose it is.
 #[derive(Debug, Clone, Default)]
@@ -84,6 +85,6 @@ fn serve(http: &http1::Builder, stream: TcpStream, peer: SocketAddr, router: Rou
             debug!(%peer, %error, "an HTTP connection ended");
         }
     };
-    spent.add(began.elapsed());
+    spent.add(began.elapsed() + UNSEEN);
     tokio::spawn(timed(connection, move |time| spent.add(time)));
 }

@@ -273,7 +273,9 @@ mod tests {
             ..PerAddress::default()
         };
         let (origins, one, two) = (Origins::new(limits), [127, 0, 0, 1].into(), [127, 0, 0, 2].into());
-        let mut held: Vec<_> = (0..2).map(|_| origins.origin(one).enter(false).unwrap()).collect();
+        let mut held: Vec<_> = (0..2)
+            .map(|_| origins.origin(one).enter(false).unwrap())
+            .collect();
         assert!(origins.origin(one).enter(false).is_none());
         assert!(origins.origin(two).enter(false).is_some());
         assert!(origins.origin(one).enter(true).is_some());
