@@ -211,4 +211,16 @@ mod tests {
         assert!(matches!(first, Err(Error::Io(_))), "{first:?}");
         backend(&connections).await;
     }
+
+    #[tokio::test]
+    async fn a_transaction_that_a_network_swallowed_holds_no_lock_for_long() {
+        let database = TestDatabase::create().await;
+        let wire = Proxy::to_url(&database.url).await;
+        let connections = connections(&wire.url(&database.url), 2, Duration::from_secs(30));
+        let mut swallowed = connections.begin().await.unwrap();
+        let lock = "SELECT pg_advisory_xact_lock(1)";
+        swallowed.execute(lock).await.unwrap();
+        wire.set(Wire::Swallowed);
+        sqlx::query(lock).execute(&connections).await.unwrap();
+    }
 }

@@ -22,6 +22,15 @@ const GREETING: Duration = Duration::from_secs(1);
 /// Then a connection is closed: what Postgres remembers for it grows.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
+/// What Postgres does about a client that it does not hear of any more: when a network swallowed the connection, a transaction would go on
+/// for hours, and nobody else would get its locks. The keepalives are of TCP; a socket of the same machine does without.
+const LOST_CLIENTS: [(&str, &str); 4] = [
+    ("idle_in_transaction_session_timeout", "3s"),
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "2"),
+    ("tcp_keepalives_count", "3"),
+];
+
 /// Opens connections.
 #[derive(Debug)]
 pub(crate) struct Opening {
@@ -33,7 +42,7 @@ pub(crate) struct Opening {
 impl Opening {
     pub fn new(options: PgConnectOptions) -> Self {
         Self {
-            options,
+            options: options.options(LOST_CLIENTS),
             doubted: Mutex::new(Instant::now()),
         }
     }
