@@ -120,8 +120,8 @@ CREATE TABLE removals (
     at timestamptz NOT NULL DEFAULT now()
 );
 
--- Removes events with their words and tags, which their index finds by the whole key, and notes it. PL/pgSQL, since the plans of a
--- function in SQL are made anew at every call: that was a tenth of what ingest() costs.
+-- Removes events with their words and tags, and notes it. PL/pgSQL, since the plans of a function in SQL are made anew at every call:
+-- that was a tenth of what ingest() costs.
 CREATE FUNCTION remove_events(p_seqs bigint[]) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     removed bigint;
@@ -130,13 +130,11 @@ BEGIN
         RETURN 0;
     END IF;
     WITH removed AS (
-        DELETE FROM events WHERE seq = ANY (p_seqs) RETURNING seq, kind, created_at, id_head, tags
+        DELETE FROM events WHERE seq = ANY (p_seqs) RETURNING 1
     ), untagged AS (
-        DELETE FROM searchable_tags t USING (SELECT r.*, unnest(r.tags) AS tag FROM removed r) r
-        WHERE t.tag = r.tag AND t.kind = r.kind AND t.created_at = r.created_at AND t.id_head = r.id_head
-          AND t.event = r.seq
+        DELETE FROM searchable_tags WHERE event = ANY (p_seqs)
     ), undelegated AS (
-        DELETE FROM event_delegators d USING removed r WHERE d.event = r.seq
+        DELETE FROM event_delegators WHERE event = ANY (p_seqs)
     ), unsearched AS (
         DELETE FROM searchable_contents WHERE event = ANY (p_seqs)
     ), noted AS (
