@@ -12,7 +12,7 @@ use crate::{
     fast_auth,
     line::Line,
     listener::Spent,
-    origins::Origin,
+    origins::{Entered, Origin},
     outbox::{Close, CloseReason, OutboxLimits},
     rate_limit::Action,
     relay::Relay,
@@ -23,6 +23,8 @@ use crate::{
 pub struct Visitor {
     /// Where it comes from.
     pub origin: Arc<Origin>,
+    /// Its place among those from there; none when there are too many.
+    pub entered: Option<Entered>,
     /// What its handshake has cost.
     pub spent: Spent,
     /// The host that it asked for.
@@ -40,6 +42,7 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
     };
     let Visitor {
         origin,
+        entered,
         spent,
         host,
         authorization,
@@ -50,7 +53,6 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
     };
     let id = ConnectionId::random(relay.process);
     let address = origin.address();
-    let entered = Arc::clone(&origin).enter(relay.settings.is_unlimited(address));
     let bounded = entered.is_some().then(|| Arc::clone(&origin));
     let line = Arc::new(Line::new(id, limits, bounded, Arc::clone(&relay.copier)));
     let connection = Arc::new(Connection::new(address, entered, host, line));

@@ -79,13 +79,18 @@ async fn open(
     let relay = &door.relay;
     let address = client_address(peer.ip(), &headers, &relay.config.websocket.trusted_proxies);
     let origin = relay.origins.origin(address);
-    origin.turn(&relay.settings).await;
+    // Who waits at the door counts already: nobody has more there than he may have inside.
+    let entered = Arc::clone(&origin).enter(relay.settings.is_unlimited(address));
+    if entered.is_some() {
+        origin.turn(&relay.settings).await;
+    }
     let (response, socket) = match upgrade.upgrade(door.options) {
         Ok(upgraded) => upgraded,
         Err(_) => return StatusCode::BAD_REQUEST.into_response(),
     };
     let visitor = Visitor {
         origin,
+        entered,
         spent,
         host: headers
             .get(header::HOST)
