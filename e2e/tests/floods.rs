@@ -243,6 +243,21 @@ async fn whoever_opens_connections_without_end_waits_at_the_door() {
 }
 
 #[tokio::test]
+async fn whoever_leaves_and_comes_back_owes_still() {
+    let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 1).start().await;
+    let redis = TestRedis::connect().await;
+    let mut other = company(&stack, &redis).await;
+    until("it waits", async || {
+        for _ in 0..20 {
+            client(&stack, HOSTILE).await.leave().await;
+        }
+        assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
+        turns_waited_for(&stack).await > 0.0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_is_alone_or_unlimited_waits_for_nothing() {
     let stack = relay()
         .set("PER_ADDRESS__WORK_PERCENT", 1)

@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
@@ -19,12 +19,10 @@ use crate::share::{Share, work_for};
 /// Seconds that an address counts as present after it sent something.
 const PRESENT_S: u64 = 10;
 
-type All = Arc<Mutex<AHashMap<IpAddr, Weak<Origin>>>>;
-
-/// All addresses that somebody is connected from.
+/// All addresses that somebody is connected from, and those that left owing.
 #[derive(Debug)]
 pub struct Origins {
-    all: All,
+    all: Mutex<AHashMap<IpAddr, Arc<Origin>>>,
     limits: Arc<PerAddress>,
     company: Arc<Company>,
 }
@@ -43,7 +41,8 @@ struct Company {
     start: Instant,
 }
 
-/// One address, as long as somebody is connected from it.
+/// One address, as long as somebody is connected from it, and until its share has paid for what they took: who leaves and comes
+/// back does not begin anew.
 #[derive(Debug)]
 pub struct Origin {
     address: IpAddr,
@@ -57,7 +56,6 @@ pub struct Origin {
     events: Arc<Semaphore>,
     /// Bytes that wait for slow sockets.
     waiting: AtomicUsize,
-    all: All,
 }
 
 /// A connection from an address.
@@ -83,7 +81,7 @@ impl Origins {
     /// Nobody is connected yet.
     pub fn new(limits: PerAddress) -> Self {
         Self {
-            all: Arc::default(),
+            all: Mutex::default(),
             limits: Arc::new(limits),
             company: Arc::new(Company::new(Instant::now())),
         }
@@ -94,30 +92,32 @@ impl Origins {
         self.company.of(address, Instant::now())
     }
 
-    /// An address that somebody is connected from.
-    pub fn present(&self, address: IpAddr) -> Option<Arc<Origin>> {
-        self.all.lock().get(&address).and_then(Weak::upgrade)
-    }
-
     /// What all who come from an address share.
     pub fn origin(&self, address: IpAddr) -> Arc<Origin> {
+        let new = || {
+            Arc::new(Origin {
+                address,
+                limits: Arc::clone(&self.limits),
+                company: Arc::clone(&self.company),
+                share: Share::of_cores(self.limits.work_percent),
+                large_messages: Semaphore::new(1),
+                connections: AtomicUsize::new(0),
+                events: Arc::new(Semaphore::new(self.limits.events.min(Semaphore::MAX_PERMITS))),
+                waiting: AtomicUsize::new(0),
+            })
+        };
+        Arc::clone(self.all.lock().entry(address).or_insert_with(new))
+    }
+
+    /// Forgets the addresses that nobody is connected from and that owe nothing.
+    pub fn forget_absent(&self) {
+        let is_present = |origin: &Arc<Origin>| Arc::strong_count(origin) > 1 || origin.share.owes();
         let mut all = self.all.lock();
-        if let Some(origin) = all.get(&address).and_then(Weak::upgrade) {
-            return origin;
+        all.retain(|_, origin| is_present(origin));
+        // Many may have come at once.
+        if all.len() < all.capacity() / 4 {
+            all.shrink_to_fit();
         }
-        let origin = Arc::new(Origin {
-            address,
-            limits: Arc::clone(&self.limits),
-            company: Arc::clone(&self.company),
-            share: Share::of_cores(self.limits.work_percent),
-            large_messages: Semaphore::new(1),
-            connections: AtomicUsize::new(0),
-            events: Arc::new(Semaphore::new(self.limits.events.min(Semaphore::MAX_PERMITS))),
-            waiting: AtomicUsize::new(0),
-            all: Arc::clone(&self.all),
-        });
-        all.insert(address, Arc::downgrade(&origin));
-        origin
     }
 }
 
@@ -235,19 +235,6 @@ impl Drop for Charge {
     }
 }
 
-impl Drop for Origin {
-    fn drop(&mut self) {
-        let mut all = self.all.lock();
-        // A new one may have taken its place.
-        if all
-            .get(&self.address)
-            .is_some_and(|origin| origin.strong_count() == 0)
-        {
-            all.remove(&self.address);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -267,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_so_many_connections_and_is_forgotten_with_the_last() {
+    fn an_address_has_so_many_connections_and_is_forgotten_after_the_last() {
         let limits = PerAddress {
             connections: 2,
             ..PerAddress::default()
@@ -281,7 +268,18 @@ mod tests {
         assert!(origins.origin(one).enter(true).is_some());
         held.pop();
         assert!(origins.origin(one).enter(false).is_some());
+        origins.forget_absent();
+        assert_eq!(origins.all.lock().len(), 1, "nobody is connected from the other");
         held.clear();
+        origins.forget_absent();
         assert!(origins.all.lock().is_empty());
+    }
+
+    #[test]
+    fn who_leaves_and_comes_back_owes_what_was_taken() {
+        let (origins, address) = (Origins::new(PerAddress::default()), [127, 0, 0, 1].into());
+        origins.origin(address).share().took(Duration::from_secs(5));
+        origins.forget_absent();
+        assert!(origins.origin(address).share().is_exceeded());
     }
 }

@@ -215,7 +215,7 @@ impl Relay {
 
     /// What the workers did for an address is part of what it takes. While others are there it asks again when its share has caught up.
     fn rest_after(&self, (_, address): Lane, took: Duration) -> Option<Duration> {
-        let origin = self.origins.present(address)?;
+        let origin = self.origins.origin(address);
         origin.share().took(work_for(took, 1));
         origin.wait(&self.settings)
     }

@@ -73,6 +73,11 @@ impl Share {
         self.paid_at.store(0, Ordering::Relaxed);
     }
 
+    /// Whether something that was taken is not paid for yet.
+    pub fn owes(&self) -> bool {
+        u128::from(self.paid_at.load(Ordering::Relaxed)) > self.start.elapsed().as_nanos()
+    }
+
     /// Whether more than the share has been taken.
     pub fn is_exceeded(&self) -> bool {
         self.ahead(self.start.elapsed()).is_some()

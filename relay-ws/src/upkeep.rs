@@ -1,4 +1,5 @@
-//! Once a second, for every connection: late answers, pings, and the end of those who are silent.
+//! Once a second, for every connection: late answers, pings, and the end of those who are silent. And for every address: whether it is
+//! to be remembered.
 
 use std::{
     sync::Weak,
@@ -31,6 +32,7 @@ pub async fn run(relay: Weak<Relay>, stop: CancellationToken) {
         let new_window = second.is_multiple_of(window);
         let now = Instant::now();
         relay.settle_doubts();
+        relay.origins.forget_absent();
         relay.give_up_questions(now);
         relay.answer_told(relay.audiences.overdue(now));
         let mut subscriptions = 0;
