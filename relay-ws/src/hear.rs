@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use metrics::counter;
-use protocol::{Event, EventId, Kind, PublicKey, Reader, RelayMessage, SubscriptionId, VerifiedEvent};
+use protocol::{EventId, PublicKey, RelayMessage, SubscriptionId};
 use pubsub::{
     Address, Ballot, Channel, Command, ConnectionId, FoundPage, Incoming, LivePage, Reply, ReplyPage,
     Subscriber,
@@ -19,18 +19,25 @@ use crate::{
     gap::Gaps,
     outbox::Close,
     owed::Debt,
+    pass_on::{self, NewEvents},
     proofs::Proof,
     relay::Relay,
-    subscriptions::{LastFrame, Subscription, TooManyWaiting},
 };
 
 /// Listens until the relay ends.
 pub async fn listen(relay: Weak<Relay>, mut subscriber: Subscriber) {
+    let passing = pass_on::start(relay.clone());
     let mut gaps = Gaps::default();
     while let Some(incoming) = subscriber.next().await {
         let Some(relay) = relay.upgrade() else { return };
         match incoming {
-            Incoming::Message { channel, payload } => relay.hear(&channel, payload, &mut gaps),
+            Incoming::Message { channel, payload } => {
+                if let Some(events) = relay.hear(&channel, payload, &mut gaps)
+                    && passing.send(events).await.is_err()
+                {
+                    return;
+                }
+            }
             Incoming::Gap => {
                 counter!("relay_pubsub_gaps_total").increment(1);
                 warn!("messages may have been lost on pub/sub: making up for them");
@@ -43,15 +50,14 @@ pub async fn listen(relay: Weak<Relay>, mut subscriber: Subscriber) {
 }
 
 impl Relay {
-    fn hear(self: &Arc<Self>, name: &str, payload: Bytes, gaps: &mut Gaps) {
-        let Some(channel) = Channel::parse(name) else {
-            return;
-        };
+    /// Does what a message says; new events are for others to pass on.
+    fn hear(self: &Arc<Self>, name: &str, payload: Bytes, gaps: &mut Gaps) -> Option<NewEvents> {
+        let channel = Channel::parse(name)?;
         match (channel.address, channel.command) {
             (Address::All | Address::Process(_), Command::FoundEvents) => match LivePage::parse(payload) {
                 Some(page) => {
                     gaps.saw(page.seq);
-                    self.pass_on(&page);
+                    return Some(self.read_new(&page));
                 }
                 None => debug!("a page of new events that is none"),
             },
@@ -79,86 +85,7 @@ impl Relay {
             }
             _ => {}
         }
-    }
-
-    /// New events: to every subscription that wants them. One that came lately came twice.
-    fn pass_on(&self, page: &LivePage) {
-        let mut ballot = page.asks.map(|asking| (asking, Ballot::by(self.process)));
-        for (id, json) in page.events() {
-            if !self.published.insert(id) {
-                if let Some((_, ballot)) = &mut ballot {
-                    ballot.heard.push(id);
-                }
-                continue;
-            }
-            let text = String::from_utf8_lossy(&json).into_owned();
-            let event = match VerifiedEvent::from_canonical(text) {
-                Ok(event) => event,
-                Err(error) => {
-                    debug!(%error, "a new event that is none");
-                    continue;
-                }
-            };
-            match event.kind {
-                Kind::DELETION => self.forget_deleted(&event),
-                Kind::VANISH => drop(self.disowning.insert(event.pubkey)),
-                _ => {}
-            }
-            let mut frame = LastFrame::default();
-            let is_private = self.private.contains(event.kind);
-            // A private message is nobody's but its signer's and its recipients'.
-            let may_delegate = self.config.policy.delegation && !is_private;
-            let delegator = may_delegate.then(|| event.delegator()).flatten();
-            let mut subscriptions = self.live.matching(&event, delegator);
-            if is_private {
-                subscriptions.retain(|subscription| self.may_see(subscription, &event));
-            }
-            match &mut ballot {
-                None => {}
-                Some((_, ballot)) if !subscriptions.is_empty() => ballot.heard.push(id),
-                Some((_, ballot)) => {
-                    ballot.missed.push(id);
-                    // It may come again when somebody listens.
-                    self.published.remove(&id);
-                }
-            }
-            counter!("relay_live_deliveries_total").increment(subscriptions.len() as u64);
-            for subscription in subscriptions {
-                if let Err(TooManyWaiting) = subscription.live(id, &json, &mut frame) {
-                    let reason = "error: too many new events came while stored ones were read, ask again";
-                    if let Some(connection) = self.connections.get(subscription.line().id()) {
-                        self.close_subscription(
-                            &connection,
-                            subscription.id.as_str(),
-                            subscription.generation,
-                            reason,
-                        );
-                    }
-                }
-            }
-        }
-        if let Some((asking, ballot)) = ballot {
-            self.vote(asking, ballot);
-        }
-    }
-
-    /// Whether a client has proven to be a party of a private message.
-    fn may_see(&self, subscription: &Subscription, event: &Event) -> bool {
-        let connection = self.connections.get(subscription.line().id());
-        connection.is_some_and(|connection| {
-            Reader::new(self.private, &connection.client().pubkeys).may_see_event(event)
-        })
-    }
-
-    fn forget_deleted(&self, deletion: &VerifiedEvent) {
-        if deletion.tags.indexed().any(|(letter, _)| letter == b'a') {
-            self.disowning.insert(deletion.pubkey);
-        }
-        let ids = deletion.tags.indexed().filter(|(letter, _)| *letter == b'e');
-        for id in ids.filter_map(|(_, id)| id.parse::<EventId>().ok()) {
-            self.known.remove(&id);
-            self.published.remove(&id);
-        }
+        None
     }
 
     fn answer_all(self: &Arc<Self>, page: &Bytes) {

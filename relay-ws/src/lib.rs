@@ -27,6 +27,7 @@ mod names;
 mod origins;
 mod outbox;
 mod owed;
+mod pass_on;
 mod presence;
 mod proofs;
 mod questions;
