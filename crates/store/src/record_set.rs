@@ -72,7 +72,7 @@ impl Store {
         };
         for part in self.wanted_all(&reader.views(filter), now).await? {
             let (query, recheck) = (
-                records(std::slice::from_ref(&part), most.into(), signed(now)),
+                records(&part, most.into(), signed(now)),
                 Recheck::new(part.0.filter),
             );
             let read = self.read_records(&query, &recheck, patience).await;

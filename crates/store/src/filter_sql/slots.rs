@@ -179,6 +179,12 @@ impl Scan {
         self
     }
 
+    /// Yields what only the event's own row has, too.
+    pub fn with_row(mut self) -> Self {
+        self.columns.push_str(", x.id, x.expires_at");
+        self
+    }
+
     pub fn whole(&self) -> String {
         self.above(&self.since)
     }
