@@ -6,6 +6,7 @@ use std::{collections::HashSet, time::Duration};
 use futures::TryStreamExt;
 use protocol::{Event, EventId, Filter, Reader};
 use sqlx::{AssertSqlSafe, Executor, Row, postgres::PgRow};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     GRACE, Store, StoreError,
@@ -17,6 +18,10 @@ use crate::{
 
 /// New events and removals up to which a set follows; beyond it is read anew.
 const STEP: i64 = 10_000;
+
+/// Rows after which whoever reads them rests for as long as they took: Postgres, which then has nobody to send to, and this process
+/// would else take two cores from everybody until a set is read.
+const UNTIL_A_REST: usize = 1_024;
 
 /// What a reconciliation compares of an event. Sorted as NIP-77 wants it: by time, then by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,7 +150,13 @@ impl Store {
         let mut records = Vec::new();
         {
             let mut rows = bind(query).fetch(&mut transaction);
+            let (mut since_a_rest, mut rested) = (0, Instant::now());
             while let Some(row) = rows.try_next().await? {
+                since_a_rest += 1;
+                if since_a_rest == UNTIL_A_REST {
+                    sleep(rested.elapsed()).await;
+                    (since_a_rest, rested) = (0, Instant::now());
+                }
                 let Some(seq) = row.try_get(0)? else {
                     return Ok(None);
                 };
