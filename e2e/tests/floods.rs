@@ -4,7 +4,7 @@ use std::{fmt::Display, time::Duration};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use testkit::{Client, Keys, Stack, StackBuilder, TestRedis, event, note};
+use testkit::{Client, Keys, Stack, StackBuilder, TestRedis, event, note, request};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -250,6 +250,26 @@ async fn whoever_leaves_and_comes_back_owes_still() {
     until("it waits", async || {
         for _ in 0..20 {
             client(&stack, HOSTILE).await.leave().await;
+        }
+        assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
+        turns_waited_for(&stack).await > 0.0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_pages_without_end_waits_too() {
+    let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 1).start().await;
+    let redis = TestRedis::connect().await;
+    let mut other = company(&stack, &redis).await;
+    let get = async |path| {
+        let headers = [("x-forwarded-for", HOSTILE), ("accept", "application/nostr+json")];
+        request(stack.address(), "GET", path, &headers, "").await.status
+    };
+    let paths = ["/", "/.well-known/nostr.json?name=_", "/nothing"];
+    until("it waits", async || {
+        for _ in 0..20 {
+            assert_eq!(join_all(paths.map(&get)).await, [200, 200, 404]);
         }
         assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
         turns_waited_for(&stack).await > 0.0

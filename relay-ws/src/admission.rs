@@ -8,11 +8,10 @@ use tracing::debug;
 use yawc::{HttpWebSocket, UpgradeFut};
 
 use crate::{
+    arrival::Arrival,
     connection::Connection,
     fast_auth,
     line::Line,
-    listener::Spent,
-    origins::{Entered, Origin},
     outbox::{Close, CloseReason, OutboxLimits},
     rate_limit::Action,
     relay::Relay,
@@ -21,12 +20,8 @@ use crate::{
 
 /// A client at the door.
 pub struct Visitor {
-    /// Where it comes from.
-    pub origin: Arc<Origin>,
-    /// Its place among those from there; none when there are too many.
-    pub entered: Option<Entered>,
-    /// What its handshake has cost.
-    pub spent: Spent,
+    /// How it came.
+    pub arrival: Arrival,
     /// The host that it asked for.
     pub host: Option<String>,
     /// What proves a key, if it brings that along.
@@ -41,9 +36,7 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
         Err(error) => return debug!(%error, "a handshake was not completed"),
     };
     let Visitor {
-        origin,
-        entered,
-        spent,
+        arrival: Arrival { origin, entered },
         host,
         authorization,
     } = visitor;
@@ -56,7 +49,6 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
     let bounded = entered.is_some().then(|| Arc::clone(&origin));
     let line = Arc::new(Line::new(id, limits, bounded, Arc::clone(&relay.copier)));
     let connection = Arc::new(Connection::new(address, entered, host, line));
-    origin.share().took(spent.time());
     // A task of its own: this one's state held the handshake, and would stay as long.
     tokio::spawn(origin.charged(stay(relay, connection, authorization, socket)));
 }

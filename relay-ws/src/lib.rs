@@ -8,6 +8,7 @@
 //! ```
 
 mod admission;
+mod arrival;
 mod audience;
 mod connection;
 mod connections;

@@ -1,23 +1,21 @@
 //! Accepting connections until the process is told to stop.
 
 use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::{Router, extract::ConnectInfo};
+use axum::Router;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tracing::{debug, warn};
 
-use crate::share::timed;
+use crate::{origins::Origin, share::timed};
 
 /// Headers of a handshake; what clients send fits many times over.
 const HEADER_BYTES: usize = 16 * 1024;
@@ -29,18 +27,40 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// once, all time less what is seen.
 const UNSEEN: Duration = Duration::from_micros(75);
 
-/// What a connection has cost so far, before it is known whose it is.
+/// Who sends a request, as far as the system knows. Every request has it among its extensions.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The other end of the connection, which may be a proxy.
+    pub peer: IpAddr,
+    /// What the connection costs.
+    pub spent: Spent,
+}
+
+/// What a connection costs until it is a websocket: known before it is known whose it is.
 #[derive(Debug, Clone, Default)]
-pub struct Spent(Arc<AtomicU64>);
+pub struct Spent(Arc<Mutex<Bill>>);
+
+#[derive(Debug, Default)]
+struct Bill {
+    unpaid: Duration,
+    /// Whose the last request was.
+    payer: Option<Arc<Origin>>,
+}
 
 impl Spent {
-    /// All of it.
-    pub fn time(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    /// An address sent the request that is read now: it pays for this and what comes.
+    pub fn is_by(&self, origin: &Arc<Origin>) {
+        let mut bill = self.0.lock();
+        origin.share().took(std::mem::take(&mut bill.unpaid));
+        bill.payer = Some(Arc::clone(origin));
     }
 
     fn add(&self, time: Duration) {
-        self.0.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+        let mut bill = self.0.lock();
+        match &bill.payer {
+            Some(origin) => origin.share().took(time),
+            None => bill.unpaid += time,
+        }
     }
 }
 
@@ -70,11 +90,12 @@ fn serve(http: &http1::Builder, stream: TcpStream, peer: SocketAddr, router: Rou
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "could not switch delays off");
     }
-    let so_far = spent.clone();
+    let caller = Caller {
+        peer: peer.ip(),
+        spent: spent.clone(),
+    };
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let known = request.extensions_mut();
-        known.insert(ConnectInfo(peer));
-        known.insert(so_far.clone());
+        request.extensions_mut().insert(caller.clone());
         router.clone().call(request)
     });
     let connection = http

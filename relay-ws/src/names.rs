@@ -11,7 +11,7 @@ use axum::{
 use serde::Deserialize;
 use tracing::debug;
 
-use crate::{relay::Relay, router::CORS};
+use crate::{arrival::Arrival, relay::Relay, router::CORS};
 
 const NOBODY: &str = r#"{"names":{}}"#;
 
@@ -26,7 +26,11 @@ pub struct Asked {
 
 /// Answers with the key of a name and where it is found; never with a redirect. Who names nobody gets nobody: the list of all
 /// users is not public.
-pub async fn answer(State(relay): State<Arc<Relay>>, Query(asked): Query<Asked>) -> Response<Body> {
+pub async fn answer(
+    State(relay): State<Arc<Relay>>,
+    _arrival: Arrival,
+    Query(asked): Query<Asked>,
+) -> Response<Body> {
     let name = asked.name.to_ascii_lowercase();
     let found = if name.is_empty() || name.len() > LONGEST {
         Ok(None)

@@ -1,22 +1,21 @@
 //! `GET /`: a websocket for clients, the NIP-11 document for who asks for it, a page for browsers.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
-    Extension, Router,
+    Router,
     body::Body,
-    extract::{ConnectInfo, State},
+    extract::{FromRef, State},
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header},
     response::{Html, IntoResponse},
     routing::get,
 };
 use protocol::{InvalidSecretKey, PublicKey, SigningKey};
-use runtime::peer::client_address;
 use yawc::{IncomingUpgrade, Options};
 
 use crate::{
     admission::{Visitor, admit},
-    listener::Spent,
+    arrival::Arrival,
     management, names,
     relay::Relay,
     relay_info, socket,
@@ -56,19 +55,20 @@ pub fn router(relay: Arc<Relay>) -> Result<Router, InvalidSecretKey> {
         .with_state(Arc::clone(&relay));
     let at_home = get(open)
         .post(manage)
-        .options(async || (StatusCode::NO_CONTENT, CORS));
+        .options(async |_: Arrival| (StatusCode::NO_CONTENT, CORS));
     let door = Door {
         relay,
         options,
         own_key: own_key.map(|key| key.public_key()),
     };
-    Ok(Router::new().route("/", at_home).with_state(door).merge(names))
+    let nothing_here = async |_: Arrival| StatusCode::NOT_FOUND;
+    let home = Router::new().route("/", at_home).fallback(nothing_here);
+    Ok(home.with_state(door).merge(names))
 }
 
 async fn open(
     State(door): State<Door>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Extension(spent): Extension<Spent>,
+    arrival: Arrival,
     uri: Uri,
     headers: HeaderMap,
     upgrade: Result<IncomingUpgrade, StatusCode>,
@@ -76,29 +76,20 @@ async fn open(
     let Ok(upgrade) = upgrade else {
         return door.read(&headers);
     };
-    let relay = &door.relay;
-    let address = client_address(peer.ip(), &headers, &relay.config.websocket.trusted_proxies);
-    let origin = relay.origins.origin(address);
-    // Who waits at the door counts already: nobody has more there than he may have inside.
-    let entered = Arc::clone(&origin).enter(relay.settings.is_unlimited(address));
-    if entered.is_some() {
-        origin.turn(&relay.settings).await;
-    }
     let (response, socket) = match upgrade.upgrade(door.options) {
         Ok(upgraded) => upgraded,
         Err(_) => return StatusCode::BAD_REQUEST.into_response(),
     };
+    let origin = Arc::clone(&arrival.origin);
     let visitor = Visitor {
-        origin,
-        entered,
-        spent,
+        arrival,
         host: headers
             .get(header::HOST)
             .and_then(|host| host.to_str().ok())
             .map(str::to_owned),
         authorization: authorization(&uri),
     };
-    tokio::spawn(Arc::clone(&visitor.origin).charged(admit(door.relay, visitor, socket)));
+    tokio::spawn(origin.charged(admit(door.relay, visitor, socket)));
     response.map(Body::new)
 }
 
@@ -109,7 +100,12 @@ fn authorization(uri: &Uri) -> Option<String> {
     Some(value.into_owned())
 }
 
-async fn manage(State(door): State<Door>, headers: HeaderMap, body: Body) -> Response<Body> {
+async fn manage(
+    State(door): State<Door>,
+    _arrival: Arrival,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok());
@@ -140,6 +136,12 @@ fn inform(info: String, headers: &HeaderMap) -> Response<Body> {
     }
     let content_type = [(header::CONTENT_TYPE, "application/nostr+json")];
     (CORS, VARY, about, content_type, info).into_response()
+}
+
+impl FromRef<Door> for Arc<Relay> {
+    fn from_ref(door: &Door) -> Self {
+        Arc::clone(&door.relay)
+    }
 }
 
 impl Door {

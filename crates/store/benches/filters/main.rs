@@ -3,8 +3,11 @@
 //! ```text
 //! DATABASE_URL=postgres://… cargo bench -p switchyard-store --bench filters -- load 1000000
 //! DATABASE_URL=postgres://… cargo bench -p switchyard-store --bench filters -- run 1000000 [repetitions] [part of a name]
+//! DATABASE_URL=postgres://… cargo bench -p switchyard-store --bench filters -- ask 1000000 [repetitions] [part of a name]
 //! DATABASE_URL=postgres://… cargo bench -p switchyard-store --bench filters -- count 1000000 [repetitions] [part of a name]
 //! ```
+//!
+//! `run` is Postgres alone; `ask` is what clients meet: the newest events are in memory, as every worker has them.
 //!
 //! The number tells which corpus is there: `load` adds what follows the events that the database has. To see plans, let
 //! Postgres write them to its log: append `?options[session_preload_libraries]=auto_explain&options[auto_explain.log_min_duration]=20&options[auto_explain.log_analyze]=on`
@@ -17,7 +20,7 @@ mod shapes;
 
 use std::time::{Duration, Instant};
 
-use protocol::{Reader, VerifiedEvent};
+use protocol::{Filter, Reader, VerifiedEvent};
 use rand::{SeedableRng, rngs::StdRng};
 use store::{SaveOutcome, Store};
 use tokio::sync::mpsc;
@@ -27,6 +30,9 @@ use corpus::Corpus;
 /// Events in one transaction: the most that a worker gathers.
 const BATCH: usize = 256;
 
+/// Bytes of the newest events in memory: what a worker has by default.
+const WINDOW: usize = 128 * 1024 * 1024;
+
 #[tokio::main]
 async fn main() {
     let words: Vec<String> = std::env::args()
@@ -34,9 +40,7 @@ async fn main() {
         .filter(|word| word != "--bench")
         .collect();
     let [command, events, rest @ ..] = words.as_slice() else {
-        println!(
-            "load <events> [from] | run <events> [repetitions] [name] | count <events> [repetitions] [name]"
-        );
+        println!("load <events> [from] | run, ask or count <events> [repetitions] [name]");
         return;
     };
     let url = std::env::var("DATABASE_URL").expect("DATABASE_URL names the database to fill");
@@ -47,8 +51,12 @@ async fn main() {
     match command.as_str() {
         "load" => load(&store, corpus, number.unwrap_or(0)).await,
         "run" => measure(&store, corpus, number.unwrap_or(100), name, Verb::Query).await,
+        "ask" => {
+            let store = in_memory(store, &corpus).await;
+            measure(&store, corpus, number.unwrap_or(100), name, Verb::Query).await;
+        }
         "count" => measure(&store, corpus, number.unwrap_or(5), name, Verb::Count).await,
-        _ => println!("load, run or count"),
+        _ => println!("load, run, ask or count"),
     }
 }
 
@@ -97,6 +105,22 @@ async fn load(store: &Store, corpus: Corpus, from: u64) {
         at(&times, 50),
         at(&times, 99)
     );
+}
+
+/// With the newest events in memory: it is loaded when somebody asks.
+async fn in_memory(store: Store, corpus: &Corpus) -> Store {
+    let store = store.with_window(WINDOW);
+    while store.window_stats().events == 0 {
+        let newest = Filter {
+            limit: Some(1),
+            ..Filter::default()
+        };
+        let now = Corpus::created_at(corpus.events);
+        store.query(&[newest], &Reader::OPERATOR, now).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!("{:?}", store.window_stats());
+    store
 }
 
 #[derive(Clone, Copy)]
