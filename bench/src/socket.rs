@@ -193,7 +193,8 @@ impl Socket {
     }
 }
 
-async fn open(target: &Target, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+/// A connection to where the target is, from a given source address or from any.
+pub async fn open(target: &Target, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
     let socket = if target.address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Pages that may wait to be passed on. Beyond that nothing more is heard until there is room.
-const WAITING: usize = 64;
+const WAITING: usize = 16;
 
 /// New events that came together, and were not passed on before.
 #[derive(Debug)]

@@ -21,6 +21,8 @@ pub enum Flood {
     TenThousand,
     /// Opens and closes connections as fast as it can.
     OpensAndCloses,
+    /// Asks for the document of NIP-11 without waiting for the answers.
+    Documents,
     /// Asks as others do, and does not wait for answers.
     Reqs,
     /// As many authors in as many filters as a message holds, since the beginning.
@@ -55,6 +57,7 @@ impl fmt::Display for Flood {
             Self::HalfFrames => "half frames",
             Self::TenThousand => "10,000 connections",
             Self::OpensAndCloses => "opens and closes",
+            Self::Documents => "NIP-11 flood",
             Self::Reqs => "REQ flood",
             Self::CostlyReqs => "costly filters",
             Self::HotTags => "hot tags",
@@ -107,6 +110,7 @@ impl Flood {
             Self::HalfFrames => squatters::half_frames(field).await,
             Self::TenThousand => squatters::ten_thousand(field).await,
             Self::OpensAndCloses => squatters::open_and_close(field).await,
+            Self::Documents => squatters::documents(field).await,
             Self::DeflateBombs => squatters::deflate_bombs(field).await,
             _ => barrage(field, self).await,
         }

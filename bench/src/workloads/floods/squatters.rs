@@ -7,10 +7,13 @@ use std::{
 
 use flate2::{Compression, write::DeflateEncoder};
 use futures::{StreamExt, future::join_all, stream};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::{
+    io::{AsyncWriteExt, copy, sink},
+    time::{sleep, sleep_until, timeout, timeout_at},
+};
 
 use super::attack::Field;
-use crate::socket::Socket;
+use crate::socket::{self, Socket};
 
 /// Those who do not read: each may cost the relay an outbox.
 const READERS: usize = 20;
@@ -97,6 +100,38 @@ pub async fn open_and_close(field: &Field) {
             let socket = field.connect().await;
             if socket.is_none() {
                 sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }))
+    .await;
+}
+
+pub async fn documents(field: &Field) {
+    let target = &field.target;
+    let question = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: application/nostr+json\r\n\r\n",
+        target.path, target.address
+    );
+    join_all((0..HANDSHAKES).map(|_| async {
+        while Instant::now() < field.until {
+            let Ok(stream) = socket::open(target, field.source).await else {
+                sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            let ((mut answers, mut questions), mut nowhere) = (stream.into_split(), sink());
+            let asking = async {
+                while questions.write_all(question.as_bytes()).await.is_ok() {
+                    field.done.borrow_mut().did += 1;
+                }
+            };
+            let both = async {
+                tokio::select! {
+                    () = asking => {}
+                    _ = copy(&mut answers, &mut nowhere) => {}
+                }
+            };
+            if timeout_at(field.until.into(), both).await.is_ok() {
+                field.done.borrow_mut().ended += 1;
             }
         }
     }))
