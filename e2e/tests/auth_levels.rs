@@ -159,3 +159,15 @@ async fn a_change_that_nobody_could_tell_of_is_found() {
     .unwrap();
     level_becomes(&stack, &client, 2).await;
 }
+
+#[tokio::test]
+async fn a_change_while_no_worker_listened_is_found_by_the_next() {
+    let mut stack = Stack::start().await;
+    let client = as_alice(&stack, 0).await;
+    sql(&stack, REGISTER, "alice").await;
+    level_becomes(&stack, &client, 2).await;
+    stack.workers[0].kill();
+    sql(&stack, UNREGISTER, "alice").await;
+    stack.workers[0].restart().await;
+    level_becomes(&stack, &client, 1).await;
+}

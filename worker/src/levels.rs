@@ -29,11 +29,10 @@ pub enum LapseError {
 
 /// Passes changes on until `stop`.
 pub async fn pass_on(store: Store, publisher: Publisher, stop: CancellationToken) {
-    let mut is_first = true;
     loop {
         let failed = tokio::select! {
             () = stop.cancelled() => return,
-            failed = follow(&store, &publisher, &mut is_first) => failed,
+            failed = follow(&store, &publisher) => failed,
         };
         if let Err(error) = failed {
             let why = std::error::Error::source(&error).map(ToString::to_string);
@@ -46,11 +45,10 @@ pub async fn pass_on(store: Store, publisher: Publisher, stop: CancellationToken
     }
 }
 
-async fn follow(store: &Store, publisher: &Publisher, is_first: &mut bool) -> Result<(), StoreError> {
+async fn follow(store: &Store, publisher: &Publisher) -> Result<(), StoreError> {
     let mut changes = store.level_changes().await?;
-    if !std::mem::replace(is_first, false) {
-        tell(publisher, LevelChange::OfAnybody).await;
-    }
+    // Nobody may have listened until now, and connections are older than this worker.
+    tell(publisher, LevelChange::OfAnybody).await;
     loop {
         tell(publisher, changes.next().await?).await;
     }
