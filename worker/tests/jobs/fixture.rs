@@ -155,6 +155,8 @@ impl Fixture {
         };
         let channel = Channel::parse(&channel).unwrap();
         match (channel.command, channel.subscription) {
+            // A worker that starts has all levels looked up.
+            (Command::Levels, None) => Box::pin(self.listen()).await,
             (Command::Replies, None) => {
                 Heard::Replies(ReplyPage::parse(&payload).map(Result::unwrap).collect())
             }
