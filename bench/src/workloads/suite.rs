@@ -19,6 +19,9 @@ pub struct Suite {
     /// Events that are sent as fast as they are taken.
     #[arg(long, default_value_t = 60_000, value_parser = crate::cli::within(1_000, 10_000_000))]
     pub events: usize,
+    /// Connections that send events or requests at the same time.
+    #[arg(long, default_value_t = 8, value_parser = crate::cli::within(1, 1_000))]
+    pub connections: usize,
     /// Seconds of each closed or open loop of requests.
     #[arg(long, default_value_t = 5, value_parser = crate::cli::within(1, 600))]
     pub seconds: usize,
@@ -61,6 +64,7 @@ pub async fn suite(
     tell: &mut impl FnMut(Row) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (bulk, lonely) = (suite.events, suite.events + LONELY);
+    let many = suite.connections;
     let seconds = Duration::from_secs(suite.seconds as u64);
     if suite.wants("idle") {
         // First: memory that earlier work left behind in the processes would be used again, and not be counted.
@@ -71,27 +75,27 @@ pub async fn suite(
         settle(bench).await?;
     }
     if suite.wants("ingest") {
-        tell(ingest(bench, 0..bulk, 8, 64).await?)?;
+        tell(ingest(bench, 0..bulk, many, 64).await?)?;
         settle(bench).await?;
         tell(ingest(bench, bulk..lonely, 1, 1).await?)?;
-        tell(ingest_at_rate(bench, lonely..lonely + AT_RATE.0, 8, AT_RATE.1).await?)?;
+        tell(ingest_at_rate(bench, lonely..lonely + AT_RATE.0, many, AT_RATE.1).await?)?;
     }
     if suite.wants("duplicates") {
         // The newest ones: nothing has replaced them, and every relay that remembers recent ids knows them.
-        tell(duplicates(bench, bulk - 1_000..bulk, suite.events, 8, 64).await?)?;
+        tell(duplicates(bench, bulk - 1_000..bulk, suite.events, many, 64).await?)?;
     }
     settle(bench).await?;
     if suite.wants("req") {
         // A relay is asked all the time. Where nobody was for a while, its first answers are slower, and not what is measured here.
-        requests(bench, Shape::Feed, bulk, 8, WARM_UP).await?;
+        requests(bench, Shape::Feed, bulk, many, WARM_UP).await?;
         settle(bench).await?;
         for shape in Shape::ALL {
-            tell(requests(bench, shape, bulk, 8, seconds).await?)?;
+            tell(requests(bench, shape, bulk, many, seconds).await?)?;
         }
         for shape in Shape::ALL {
             tell(requests(bench, shape, bulk, 1, seconds).await?)?;
         }
-        tell(requests_at_rate(bench, Shape::Feed, bulk, 8, suite.request_rate, seconds).await?)?;
+        tell(requests_at_rate(bench, Shape::Feed, bulk, many, suite.request_rate, seconds).await?)?;
     }
     settle(bench).await?;
     if suite.wants("bystanders") {
