@@ -19,6 +19,9 @@ mod gap;
 mod handlers;
 mod hear;
 mod intake;
+#[cfg(all(test, feature = "shuttle"))]
+#[allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+mod interleavings;
 mod levels;
 mod line;
 mod listener;

@@ -1,17 +1,11 @@
 //! Where clients come from: what all connections of one address share, so that none takes everybody's place.
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-    time::Instant,
-};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use ahash::{AHashMap, RandomState};
 use parking_lot::Mutex;
 use runtime::config::PerAddress;
+use shuttle_sync::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::share::{Share, work_for};

@@ -204,7 +204,7 @@ impl Relay {
         }
         for subscription in connection.subscriptions() {
             subscription.forget(now);
-            if subscription.is_overdue(now) {
+            if subscription.give_up(now) {
                 counter!("relay_answers_overdue_total").increment(1);
                 self.close_subscription(
                     connection,

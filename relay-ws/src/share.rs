@@ -8,10 +8,7 @@
 use std::{
     num::NonZero,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::ready,
     thread,
     time::{Duration, Instant},
@@ -19,6 +16,7 @@ use std::{
 
 use futures::future::poll_fn;
 use metrics::counter;
+use shuttle_sync::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::{Sleep, sleep};
 
 use crate::{origins::Origin, settings::Settings};

@@ -4,18 +4,13 @@
 //! else the list of those that have none. An event looks up its own id, author, tags and kind, and only the filters found
 //! there are tested. A match costs the same whether a hundred or a hundred thousand other subscriptions exist.
 
-use std::{
-    collections::hash_map::Entry,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::hash_map::Entry, sync::Arc};
 
 use ahash::{AHashMap, RandomState};
 use indexmap::IndexSet;
 use parking_lot::Mutex;
 use protocol::{Event, EventId, Filter, PublicKey, SearchRules, search::Searchable};
+use shuttle_sync::sync::atomic::{AtomicU64, Ordering};
 use slab::Slab;
 
 use super::Subscription;

@@ -10,16 +10,14 @@ mod index;
 mod replay;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use protocol::{EventId, Filter, SubscriptionId, event_frame};
+use shuttle_sync::sync::atomic::{AtomicU64, Ordering};
 
 pub use index::{Hung, LiveIndex};
 use replay::State;
@@ -121,9 +119,15 @@ impl Subscription {
         *self.state.lock() = State::Ended;
     }
 
-    /// Whether the stored events should have been sent by `now`.
-    pub fn is_overdue(&self, now: Instant) -> bool {
-        matches!(&*self.state.lock(), State::Replaying { deadline, .. } if *deadline <= now)
+    /// Ends it if the stored events should have been sent by `now`; whether that is so. In one step: it gets an EOSE or is
+    /// given up, never both.
+    pub fn give_up(&self, now: Instant) -> bool {
+        let mut state = self.state.lock();
+        let is_late = matches!(&*state, State::Replaying { deadline, .. } if *deadline <= now);
+        if is_late {
+            *state = State::Ended;
+        }
+        is_late
     }
 
     /// Whether the stored events are still being sent.
