@@ -228,14 +228,13 @@ async fn whoever_takes_more_than_his_share_waits_and_is_answered_in_the_end() {
     .await;
 }
 
-#[tokio::test]
-async fn whoever_opens_connections_without_end_waits_at_the_door() {
+/// What an address with a hundredth of the cores does again and again, until it has to wait; somebody else is answered all the time.
+async fn waits_in_the_end(mut floods: impl AsyncFnMut(&Stack)) {
     let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 1).start().await;
     let redis = TestRedis::connect().await;
     let mut other = company(&stack, &redis).await;
-    let mut held = Vec::new();
     until("it waits", async || {
-        held.extend(join_all((0..100).map(|_| client(&stack, HOSTILE))).await);
+        floods(&stack).await;
         assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
         turns_waited_for(&stack).await > 0.0
     })
@@ -243,36 +242,31 @@ async fn whoever_opens_connections_without_end_waits_at_the_door() {
 }
 
 #[tokio::test]
+async fn whoever_opens_connections_without_end_waits_at_the_door() {
+    let mut held = Vec::new();
+    waits_in_the_end(async |stack| held.extend(join_all((0..100).map(|_| client(stack, HOSTILE))).await))
+        .await;
+}
+
+#[tokio::test]
 async fn whoever_leaves_and_comes_back_owes_still() {
-    let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 1).start().await;
-    let redis = TestRedis::connect().await;
-    let mut other = company(&stack, &redis).await;
-    until("it waits", async || {
+    waits_in_the_end(async |stack| {
         for _ in 0..20 {
-            client(&stack, HOSTILE).await.leave().await;
+            client(stack, HOSTILE).await.leave().await;
         }
-        assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
-        turns_waited_for(&stack).await > 0.0
     })
     .await;
 }
 
 #[tokio::test]
 async fn whoever_asks_for_pages_without_end_waits_too() {
-    let stack = relay().set("PER_ADDRESS__WORK_PERCENT", 1).start().await;
-    let redis = TestRedis::connect().await;
-    let mut other = company(&stack, &redis).await;
-    let get = async |path| {
-        let headers = [("x-forwarded-for", HOSTILE), ("accept", "application/nostr+json")];
-        request(stack.address(), "GET", path, &headers, "").await.status
-    };
     let paths = ["/", "/.well-known/nostr.json?name=_", "/nothing"];
-    until("it waits", async || {
+    let headers = [("x-forwarded-for", HOSTILE), ("accept", "application/nostr+json")];
+    waits_in_the_end(async |stack| {
+        let get = async |path| request(stack.address(), "GET", path, &headers, "").await.status;
         for _ in 0..20 {
-            assert_eq!(join_all(paths.map(&get)).await, [200, 200, 404]);
+            assert_eq!(join_all(paths.map(get)).await, [200, 200, 404]);
         }
-        assert_eq!(other.req("s", &[json!({"kinds": [1]})]).await.len(), 1);
-        turns_waited_for(&stack).await > 0.0
     })
     .await;
 }

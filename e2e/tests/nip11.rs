@@ -1,32 +1,16 @@
 //! NIP-11: the relay information document on the websocket's own URL.
 
 use serde_json::{Value, json};
-use testkit::Stack;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use testkit::{HttpAnswer, Stack, request};
 
-async fn http(stack: &Stack, method: &str, accept: &str) -> (String, String) {
-    http_with(stack, method, accept, "").await
-}
-
-/// With further lines of the header.
-async fn http_with(stack: &Stack, method: &str, accept: &str, more: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(stack.address()).await.unwrap();
-    let request =
-        format!("{method} / HTTP/1.1\r\nHost: relay\r\nAccept: {accept}\r\n{more}Connection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.to_lowercase(), body.to_owned())
+async fn http(stack: &Stack, method: &str, accept: &str) -> HttpAnswer {
+    request(stack.address(), method, "/", &[("accept", accept)], "").await
 }
 
 /// What the relay says that it supports.
 pub async fn supported_nips(stack: &Stack) -> Vec<Value> {
-    let (_, body) = http(stack, "GET", "application/nostr+json").await;
-    let mut info: Value = serde_json::from_str(&body).unwrap();
+    let answer = http(stack, "GET", "application/nostr+json").await;
+    let mut info: Value = serde_json::from_str(&answer.body).unwrap();
     info["supported_nips"].as_array_mut().unwrap().split_off(0)
 }
 
@@ -38,7 +22,7 @@ async fn tells_what_the_relay_is_and_its_limits() {
         .set("RELAY__SECRET_KEY", "0".repeat(63) + "1")
         .start()
         .await;
-    let (head, body) = http(&stack, "GET", "application/nostr+json").await;
+    let HttpAnswer { head, body, .. } = http(&stack, "GET", "application/nostr+json").await;
     for header in [
         "content-type: application/nostr+json",
         "access-control-allow-origin: *",
@@ -68,15 +52,15 @@ async fn tells_what_the_relay_is_and_its_limits() {
 #[tokio::test]
 async fn browsers_get_a_page_and_preflights_are_answered() {
     let stack = Stack::builder().set("RELAY__NAME", "<b>Relay</b>").start().await;
-    let (head, body) = http(&stack, "GET", "text/html").await;
+    let HttpAnswer { status, head, body } = http(&stack, "GET", "text/html").await;
     assert!(
-        head.starts_with("http/1.1 200") && head.contains("content-security-policy"),
+        status == 200 && head.contains("content-security-policy"),
         "{head}"
     );
     assert!(body.contains("&lt;b&gt;Relay") && !body.contains("<b>"), "{body}");
-    let (head, _) = http(&stack, "OPTIONS", "*/*").await;
+    let HttpAnswer { status, head, .. } = http(&stack, "OPTIONS", "*/*").await;
     assert!(
-        head.starts_with("http/1.1 204") && head.contains("access-control-allow-origin: *"),
+        status == 204 && head.contains("access-control-allow-origin: *"),
         "{head}"
     );
 }
@@ -104,7 +88,7 @@ async fn every_field_says_what_holds() {
         .set("POLICY__CREATED_AT_LOWER_LIMIT", 1000)
         .start()
         .await;
-    let (_, body) = http(&stack, "GET", "text/html, application/nostr+json;q=0.9").await;
+    let HttpAnswer { body, .. } = http(&stack, "GET", "text/html, application/nostr+json;q=0.9").await;
     let mut info: Value = serde_json::from_str(&body).unwrap();
     assert!(info["version"].take().is_string());
     info.as_object_mut().unwrap().remove("version");
@@ -144,23 +128,24 @@ async fn every_field_says_what_holds() {
 #[tokio::test]
 async fn who_has_the_document_need_not_get_it_again() {
     let stack = Stack::start().await;
-    let (head, _) = http(&stack, "GET", "application/nostr+json").await;
+    let HttpAnswer { head, .. } = http(&stack, "GET", "application/nostr+json").await;
     let etag = head
         .lines()
         .find_map(|line| line.strip_prefix("etag: "))
         .unwrap()
         .to_owned();
     assert!(head.contains("vary: accept"), "{head}");
-    for known in [etag.clone(), format!("\"other\", W/{etag}"), "*".to_owned()] {
-        let more = format!("If-None-Match: {known}\r\n");
-        let (head, body) = http_with(&stack, "GET", "application/nostr+json", &more).await;
+    let unless_known = async |known: &str| {
+        let headers = [("accept", "application/nostr+json"), ("if-none-match", known)];
+        request(stack.address(), "GET", "/", &headers, "").await
+    };
+    for known in [&etag, &format!("\"other\", W/{etag}"), "*"] {
+        let HttpAnswer { status, head, body } = unless_known(known).await;
         assert!(
-            head.starts_with("http/1.1 304") && head.contains("access-control-allow-origin: *"),
+            status == 304 && head.contains("access-control-allow-origin: *"),
             "{head}"
         );
         assert!(body.is_empty(), "{body}");
     }
-    let more = "If-None-Match: \"other\"\r\n";
-    let (head, _) = http_with(&stack, "GET", "application/nostr+json", more).await;
-    assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert_eq!(unless_known("\"other\"").await.status, 200);
 }
