@@ -7,8 +7,9 @@ use std::{
 
 use protocol::EventId;
 use shuttle::thread;
+use testkit::in_any_order;
 
-use super::{connection, in_any_order};
+use super::connection;
 use crate::{
     connection::Connection,
     owed::{Debt, Owing},

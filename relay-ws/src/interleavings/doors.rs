@@ -7,8 +7,8 @@ use shuttle::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
+use testkit::in_any_order;
 
-use super::in_any_order;
 use crate::origins::Origins;
 
 const MOST: usize = 1;

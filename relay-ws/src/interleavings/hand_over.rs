@@ -13,9 +13,9 @@ use protocol::{Filter, SearchRules, SubscriptionId, VerifiedEvent};
 use pubsub::{FoundPage, PageHeader, PageWriter};
 use serde_json::{Value, json};
 use shuttle::thread::{self, JoinHandle};
-use testkit::event;
+use testkit::{event, in_any_order};
 
-use super::{connection, in_any_order};
+use super::connection;
 use crate::{
     connection::{Connection, Registered},
     subscriptions::{LastFrame, LiveIndex, Subscription},

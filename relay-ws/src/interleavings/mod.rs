@@ -1,5 +1,4 @@
-//! What several threads do to the same state, in many of the orders in which they may: chosen by shuttle's scheduler, which
-//! prints how to repeat an order that fails.
+//! What several threads do to the same state, in many of the orders in which they may: chosen by shuttle's scheduler.
 //!
 //! `cargo nextest run -p relay-ws --features shuttle --lib interleavings`
 
@@ -14,14 +13,6 @@ use std::sync::Arc;
 use pubsub::{ConnectionId, Copies, Listeners, ProcessId};
 
 use crate::{connection::Connection, copies::Copier, line::Line, outbox::OutboxLimits};
-
-/// Orders that are tried of each kind: by chance, and by chance with few switches, which find what needs a certain one.
-const ORDERS: usize = 2_000;
-
-fn in_any_order(threads: fn()) {
-    shuttle::check_random(threads, ORDERS);
-    shuttle::check_pct(threads, ORDERS, 3);
-}
 
 fn connection() -> Arc<Connection> {
     let copier = Arc::new(Copier::new(Listeners::new(Copies::Never)).0);

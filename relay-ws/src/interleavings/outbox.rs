@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use shuttle::{future::block_on, thread};
+use testkit::in_any_order;
 
-use super::{connection, in_any_order};
+use super::connection;
 use crate::{
     connection::Connection,
     outbox::{Close, CloseReason},

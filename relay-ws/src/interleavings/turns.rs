@@ -12,8 +12,8 @@ use shuttle::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
 };
+use testkit::in_any_order;
 
-use super::in_any_order;
 use crate::turns::{Question, Ticket, Turns};
 
 const QUESTIONS: u64 = 4;

@@ -3,14 +3,12 @@
 //! Sequence numbers and removals grow in the order of commits, so "what came after the last one seen" misses nothing.
 //! One statement reads both: it sees one moment. Questions that come together share it.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use protocol::{EventId, PublicKey};
+use shuttle_sync::sync::atomic::{AtomicU64, Ordering};
+use shuttle_tokio::sync::Mutex;
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
-use tokio::sync::Mutex;
 use tracing::{debug, info};
 
 use super::{Followed, Window, entry::Entry, removals};
@@ -25,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Steps after which it is cheaper to load the window anew: tens of thousands of events came while nobody asked.
 const STEPS: usize = 32;
 
-/// Whose turn it is to ask Postgres what is new.
+/// Whose turn it is to look what is new: those who wait together share one look, the first that begins after they came.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     turn: Mutex<()>,
@@ -43,6 +41,21 @@ struct News {
     removal: i64,
 }
 
+impl Turns {
+    /// Looks, unless a look that began after this call has gone well before its turn comes.
+    async fn share<E>(&self, look: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+        let before = self.begun.load(Ordering::Acquire);
+        let _turn = self.turn.lock().await;
+        if self.done.load(Ordering::Acquire) > before {
+            return Ok(());
+        }
+        let number = 1 + self.begun.fetch_add(1, Ordering::AcqRel);
+        look.await?;
+        self.done.store(number, Ordering::Release);
+        Ok(())
+    }
+}
+
 impl Window {
     /// Whether the window now holds everything that was committed before this call.
     pub(super) async fn catch_up_or_give_up(&self) -> bool {
@@ -56,18 +69,9 @@ impl Window {
         }
     }
 
-    /// Brings the window to what is committed now. Callers that wait together are served by one look at Postgres: the
-    /// first that begins after they came.
+    /// Brings the window to what is committed now.
     pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
-        let before = self.turns.begun.load(Ordering::Acquire);
-        let _turn = self.turns.turn.lock().await;
-        if self.turns.done.load(Ordering::Acquire) > before {
-            return Ok(());
-        }
-        let number = 1 + self.turns.begun.fetch_add(1, Ordering::AcqRel);
-        self.follow().await?;
-        self.turns.done.store(number, Ordering::Release);
-        Ok(())
+        self.turns.share(self.follow()).await
     }
 
     /// Only in turn.
@@ -193,4 +197,58 @@ pub(super) fn read_entry(row: &PgRow) -> Result<Entry, sqlx::Error> {
         tags: tags.into(),
         json: bytes::Bytes::copy_from_slice(raw),
     })
+}
+
+#[cfg(all(test, feature = "shuttle"))]
+#[allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+mod interleavings {
+    use std::sync::Arc;
+
+    use shuttle::{future::block_on, thread};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct World {
+        turns: Turns,
+        committed: AtomicU64,
+        looks: AtomicU64,
+        seen: AtomicU64,
+    }
+
+    impl World {
+        async fn look(&self) -> Result<(), &'static str> {
+            let (nth, committed) = (
+                self.looks.fetch_add(1, Ordering::SeqCst),
+                self.committed.load(Ordering::SeqCst),
+            );
+            thread::yield_now();
+            if nth == 1 {
+                return Err("the connection broke");
+            }
+            self.seen.store(committed, Ordering::SeqCst);
+            Ok(())
+        }
+
+        /// Commits, asks, and sees at least what was committed.
+        fn commit_and_ask(&self) {
+            let committed = 1 + self.committed.fetch_add(1, Ordering::SeqCst);
+            if block_on(self.turns.share(self.look())).is_ok() {
+                assert!(self.seen.load(Ordering::SeqCst) >= committed);
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_asks_sees_what_was_committed_before() {
+        testkit::in_any_order(|| {
+            let world = Arc::new(World::default());
+            let threads = [(); 3].map(|()| {
+                let world = Arc::clone(&world);
+                thread::spawn(move || world.commit_and_ask())
+            });
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert!(world.looks.load(Ordering::SeqCst) <= 3);
+        });
+    }
 }
