@@ -25,7 +25,7 @@ fmt: ## format the code
 lint: ## what CI checks besides the tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy -p relay-ws -p switchyard-store --tests --features relay-ws/shuttle,switchyard-store/shuttle -- -D warnings
+	cargo clippy --workspace --lib --profile test --features relay-ws/shuttle,switchyard-store/shuttle -- -D warnings
 	cargo deny check bans licenses sources
 
 prepare: ## note anew what Postgres says about the statements that are checked at compile time

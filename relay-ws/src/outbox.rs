@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use shuttle_tokio::sync::Notify;
+use tokio::sync::Notify;
 
 use crate::origins::{Charge, Origin};
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use protocol::{EventId, PublicKey};
 use shuttle_sync::sync::atomic::{AtomicU64, Ordering};
-use shuttle_tokio::sync::Mutex;
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
+use tokio::sync::Mutex;
 use tracing::{debug, info};
 
 use super::{Followed, Window, entry::Entry, removals};
