@@ -15,7 +15,7 @@ use crate::services::{database_url, random_name, top};
 const TEMPLATE_LOCK: i64 = 7_260_431;
 
 /// No test runs as long as this: a database of this age is left over.
-const LEFT_OVER: Duration = Duration::from_secs(3600);
+const LEFT_OVER: Duration = Duration::from_secs(600);
 
 /// A database with the schema and nothing in it. It goes with the private services; on any other server a later run
 /// drops it. (A test that dropped its own would wait for a checkpoint.)
