@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use shuttle::{future::block_on, thread};
+use shuttle::{
+    future::block_on,
+    thread::{self, JoinHandle},
+};
 use testkit::in_any_order;
 
 use super::connection;
@@ -31,18 +34,20 @@ fn written(connection: &Connection, most: usize) -> Written {
     written
 }
 
+fn say(who: u8, connection: &Arc<Connection>) -> JoinHandle<()> {
+    let connection = Arc::clone(connection);
+    thread::spawn(move || {
+        for nth in 0..MESSAGES {
+            connection.line.outbox().push(Bytes::from(vec![who, nth]));
+        }
+    })
+}
+
 #[test]
 fn everything_is_written_in_its_order_and_nobody_sleeps_while_something_waits() {
     in_any_order(|| {
         let connection = connection();
-        let saying = [1, 2].map(|who| {
-            let connection = Arc::clone(&connection);
-            thread::spawn(move || {
-                for nth in 0..MESSAGES {
-                    connection.line.outbox().push(Bytes::from(vec![who, nth]));
-                }
-            })
-        });
+        let saying = [1, 2].map(|who| say(who, &connection));
         let all = (0..MESSAGES).collect::<Vec<_>>();
         let written = written(&connection, 2 * all.len());
         assert_eq!(written, [1, 2].map(|who| (who, all.clone())).into());
@@ -54,14 +59,7 @@ fn everything_is_written_in_its_order_and_nobody_sleeps_while_something_waits() 
 fn what_is_said_after_the_close_is_not_written() {
     in_any_order(|| {
         let connection = connection();
-        let saying = {
-            let connection = Arc::clone(&connection);
-            thread::spawn(move || {
-                for nth in 0..MESSAGES {
-                    connection.line.outbox().push(Bytes::from(vec![1, nth]));
-                }
-            })
-        };
+        let saying = say(1, &connection);
         let closing = {
             let connection = Arc::clone(&connection);
             thread::spawn(move || {

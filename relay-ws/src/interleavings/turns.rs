@@ -25,6 +25,15 @@ struct Asks {
     is_wanted: Arc<AtomicBool>,
 }
 
+impl Asks {
+    fn wanted(ticket: Ticket) -> Self {
+        Self {
+            ticket,
+            is_wanted: Arc::new(AtomicBool::new(true)),
+        }
+    }
+}
+
 impl Question for Asks {
     fn is_wanted(&self) -> bool {
         self.is_wanted.load(Ordering::SeqCst)
@@ -73,15 +82,10 @@ fn ask_all(give_up_last: bool) -> Vec<usize> {
     let wanted = Arc::new(AtomicBool::new(true));
     let mut threads: Vec<_> = (0..QUESTIONS)
         .map(|number| {
-            let is_last = number == QUESTIONS - 1;
-            let asks = Asks {
-                ticket: (client, number),
-                is_wanted: if is_last && give_up_last {
-                    Arc::clone(&wanted)
-                } else {
-                    Arc::new(AtomicBool::new(true))
-                },
-            };
+            let mut asks = Asks::wanted((client, number));
+            if give_up_last && number == QUESTIONS - 1 {
+                asks.is_wanted = Arc::clone(&wanted);
+            }
             let world = Arc::clone(&world);
             thread::spawn(move || world.work(world.turns.take(lane(), AT_A_TIME, asks.ticket, asks.clone())))
         })
@@ -90,10 +94,7 @@ fn ask_all(give_up_last: bool) -> Vec<usize> {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     // Everybody has been answered: there is room again for as many as may be asked at a time.
     for number in 0..=AT_A_TIME as u64 {
-        let asks = Asks {
-            ticket: (client, QUESTIONS + number),
-            is_wanted: Arc::new(AtomicBool::new(true)),
-        };
+        let asks = Asks::wanted((client, QUESTIONS + number));
         let is_asked = world.turns.take(lane(), AT_A_TIME, asks.ticket, asks).is_some();
         assert_eq!(is_asked, number < AT_A_TIME as u64);
     }
@@ -119,11 +120,10 @@ fn a_question_whose_answer_is_late_gives_its_turn_away_once() {
     in_any_order(|| {
         let world = Arc::new(World::default());
         let client = ConnectionId::random(ProcessId::random());
-        let asks = |number| Asks {
-            ticket: (client, number),
-            is_wanted: Arc::new(AtomicBool::new(true)),
+        let take = |number| {
+            let ticket = (client, number);
+            world.turns.take(lane(), 1, ticket, Asks::wanted(ticket))
         };
-        let take = |number| world.turns.take(lane(), 1, (client, number), asks(number));
         let first = take(0).unwrap();
         assert!(take(1).is_none() && take(2).is_none());
         let worker = {
