@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use fred::{
     clients::Client,
-    interfaces::{FredResult, HashesInterface, KeysInterface, TransactionInterface},
+    interfaces::{FredResult, HashesInterface, KeysInterface, LuaInterface},
     types::Value,
 };
 use protocol::Rulings;
 
 use crate::{Keys, PubsubError};
+
+const WRITE: &str = include_str!("write_rulings.lua");
 
 /// Reads and writes them.
 #[derive(Clone)]
@@ -50,28 +52,19 @@ impl RulingsKeys {
         rulings: &Rulings,
         names: &BTreeMap<String, String>,
     ) -> Result<(), PubsubError> {
-        let write = async {
-            // Sets of hex texts and numbers always have a JSON form.
-            let json = serde_json::to_string(rulings).unwrap_or_default();
-            let transaction = self.client.multi();
-            let _: () = transaction
-                .set(self.keys.rulings(), json, None, None, false)
-                .await?;
-            let _: () = transaction.del(self.keys.names()).await?;
-            if !names.is_empty() {
-                let fields: Vec<(&str, &str)> = names
-                    .iter()
-                    .map(|(name, json)| (name.as_str(), json.as_str()))
-                    .collect();
-                let _: () = transaction.hset(self.keys.names(), fields).await?;
-            }
-            let version = self.keys.rulings_version();
-            let _: () = transaction
-                .set(version, rulings.version, None, None, false)
-                .await?;
-            transaction.exec::<Value>(true).await.map(drop)
-        };
-        let written: FredResult<()> = write.await;
+        // Sets of hex texts and numbers always have a JSON form.
+        let json = serde_json::to_string(rulings).unwrap_or_default();
+        let keys = vec![
+            self.keys.rulings(),
+            self.keys.names(),
+            self.keys.rulings_version(),
+        ];
+        let mut arguments = vec![json, rulings.version.to_string()];
+        for (name, answer) in names {
+            arguments.extend([name.clone(), answer.clone()]);
+        }
+        let written: FredResult<Value> = self.client.eval(WRITE, keys, arguments).await;
+        let written = written.map(drop);
         written.map_err(failed("write the rulings"))
     }
 

@@ -70,9 +70,9 @@ impl Settler {
                         debug!(queue, id, %error, "could not note why a job failed");
                     }
                 }
-                Outcome::Dead(why) => {
+                Outcome::Dead { why, by_panic } => {
                     counter!("jobs_total", "queue" => queue, "result" => "dead").increment(1);
-                    self.bury(&id, job, &why).await;
+                    self.bury(&id, job, &why, by_panic).await;
                 }
             }
         }
@@ -89,11 +89,21 @@ impl Settler {
         }
     }
 
-    async fn bury(&self, id: &str, mut job: HeldJob, why: &str) {
+    async fn bury(&self, id: &str, mut job: HeldJob, why: &str, by_panic: bool) {
         let queue = self.stream.queue.name();
         // The delivery after the last attempt is not run, only buried.
         job.attempt = job.attempt.min(self.config.max_attempts);
-        error!(queue, id, attempts = job.attempt, why, "a job is given up");
+        if by_panic {
+            warn!(
+                queue,
+                id,
+                attempts = job.attempt,
+                why,
+                "a job that panics is given up"
+            );
+        } else {
+            error!(queue, id, attempts = job.attempt, why, "a job is given up");
+        }
         if let Err(error) = self.stream.bury(id, &job, why, self.config.max_dead).await {
             warn!(queue, id, %error, "could not bury a job: it will be taken over and buried then");
         }

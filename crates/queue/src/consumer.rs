@@ -114,7 +114,7 @@ impl<J: Job> Consumer<J> {
         // The settler outlives the consumer.
         let _ended = self.settled.send(Settled {
             id,
-            outcome: Outcome::Dead(why),
+            outcome: Outcome::Dead { why, by_panic: false },
         });
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use fred::{
-    interfaces::{FredResult, HashesInterface, LuaInterface, StreamsInterface, TransactionInterface},
+    interfaces::{FredResult, LuaInterface, StreamsInterface},
     types::Value,
 };
 
@@ -40,29 +40,24 @@ impl Stream {
         error: &str,
         max_dead: u64,
     ) -> Result<(), QueueError> {
-        let fields: Vec<(&str, Value)> = vec![
-            ("job", Value::Bytes(job.json.clone())),
-            ("error", error.into()),
-            ("attempts", i64::from(job.attempt).into()),
-            ("id", id.into()),
+        let keys = vec![self.key().to_owned(), self.dead_key(), self.errors_key()];
+        let arguments: Vec<Value> = vec![
+            GROUP.into(),
+            id.into(),
+            max_dead.to_string().into(),
+            Value::Bytes(job.json.clone()),
+            error.into(),
+            job.attempt.to_string().into(),
         ];
-        let run = async {
-            let transaction = self.client.multi();
-            let cap = ("MAXLEN", "~", i64::try_from(max_dead).unwrap_or(i64::MAX));
-            let _: () = transaction.xadd(self.dead_key(), false, cap, "*", fields).await?;
-            let _: () = transaction.xack(self.key(), GROUP, id).await?;
-            let _: () = transaction.xdel(self.key(), id).await?;
-            let _: () = transaction.hdel(self.errors_key(), id).await?;
-            transaction.exec::<Value>(true).await
-        };
-        run.await
-            .map(drop)
-            .map_err(|error| self.failed("bury a job", error))
+        let buried: FredResult<Value> = self.client.eval(BURY, keys, arguments).await;
+        buried.map(drop).map_err(|error| self.failed("bury a job", error))
     }
 }
 
 /// Letters retried in one script: Redis does nothing else meanwhile.
 const PAGE: u64 = 100;
+
+const BURY: &str = include_str!("bury.lua");
 
 const RETRY: &str = include_str!("retry_dead_letters.lua");
 

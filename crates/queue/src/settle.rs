@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use apalis_core::{error::BoxDynError, task::Task};
+use apalis_core::{
+    error::{AbortError, BoxDynError},
+    task::Task,
+};
 use tokio::sync::mpsc;
 use tower::{Layer, Service};
 use tracing::{Instrument, info_span};
@@ -31,7 +34,11 @@ pub(crate) enum Outcome {
     Done,
     /// Left alone until it may be taken again.
     Failed(String),
-    Dead(String),
+    Dead {
+        why: String,
+        /// By a panic, which reports itself.
+        by_panic: bool,
+    },
 }
 
 /// Wraps the handler: runs each job in a span with its queue, id and attempt, and reports how it ended.
@@ -99,11 +106,14 @@ where
 }
 
 fn outcome_of(error: &(dyn Error + Send + Sync + 'static), is_last: bool) -> Outcome {
-    let text = chain(error);
-    match error.downcast_ref::<JobError>() {
-        Some(JobError::Abort(_)) => Outcome::Dead(text),
-        _ if is_last => Outcome::Dead(text),
-        _ => Outcome::Failed(text),
+    let why = chain(error);
+    let is_hopeless = matches!(error.downcast_ref(), Some(JobError::Abort(_)));
+    if is_hopeless || is_last {
+        // Handlers fail with a `JobError`. An abort that is none is apalis's word for a panic that it caught.
+        let by_panic = error.is::<AbortError>();
+        Outcome::Dead { why, by_panic }
+    } else {
+        Outcome::Failed(why)
     }
 }
 

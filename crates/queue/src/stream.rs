@@ -6,9 +6,7 @@ use bytes::Bytes;
 use fred::{
     clients::Client,
     error::Error,
-    interfaces::{
-        ClientLike, FredResult, HashesInterface, KeysInterface, StreamsInterface, TransactionInterface,
-    },
+    interfaces::{ClientLike, FredResult, HashesInterface, KeysInterface, LuaInterface, StreamsInterface},
     types::{CustomCommand, Value, streams::XReadResponse},
 };
 
@@ -22,6 +20,8 @@ const PAGE: usize = 100;
 
 /// Notes about failures are dropped when nothing has failed for so long, in seconds: the jobs are done or dead by then.
 const ERRORS_LIVE_S: i64 = 3600;
+
+const DONE: &str = include_str!("done.lua");
 
 /// An entry of the stream.
 #[derive(Debug, Clone)]
@@ -229,14 +229,11 @@ impl Stream {
 
     /// Entries are done: acknowledged and deleted in one step, so that none stays behind unseen.
     pub(crate) async fn done(&self, ids: &[String]) -> Result<(), QueueError> {
-        let run = async {
-            let transaction = self.client.multi();
-            let _: () = transaction.xack(&self.key, GROUP, ids.to_vec()).await?;
-            let _: () = transaction.xdel(&self.key, ids.to_vec()).await?;
-            transaction.exec::<Value>(true).await
-        };
-        run.await
-            .map(drop)
+        let arguments: Vec<&str> = std::iter::once(GROUP)
+            .chain(ids.iter().map(String::as_str))
+            .collect();
+        let done: FredResult<Value> = self.client.eval(DONE, self.key.as_str(), arguments).await;
+        done.map(drop)
             .map_err(|error| self.failed("acknowledge jobs", error))
     }
 

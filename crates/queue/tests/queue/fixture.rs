@@ -182,7 +182,7 @@ async fn run(delivery: Delivery<Errand>, data: Data<(String, Arc<Ledger>)>) -> R
         Fate::FailUntil(attempt) if delivery.attempt < attempt => return Err(JobError::retry("not yet")),
         Fate::FailUntil(_) => {}
         Fate::Abort => return Err(JobError::abort("hopeless")),
-        Fate::Panic => panic!("a panic in a job"),
+        Fate::Panic => panic!("a panic in job {number}"),
         Fate::Kill => std::process::abort(),
         Fate::Hold => ledger.release.notified().await,
     }

@@ -8,4 +8,5 @@ mod fixture;
 mod inspecting;
 mod process;
 mod recurring;
+mod reporting;
 mod stopping;
