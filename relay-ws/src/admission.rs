@@ -36,7 +36,11 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
         Err(error) => return debug!(%error, "a handshake was not completed"),
     };
     let Visitor {
-        arrival: Arrival { origin, entered },
+        arrival: Arrival {
+            origin,
+            entered,
+            unfinished,
+        },
         host,
         authorization,
     } = visitor;
@@ -48,7 +52,8 @@ pub async fn admit(relay: Arc<Relay>, visitor: Visitor, upgrade: UpgradeFut) {
     let address = origin.address();
     let bounded = entered.is_some().then(|| Arc::clone(&origin));
     let line = Arc::new(Line::new(id, limits, bounded, Arc::clone(&relay.copier)));
-    let connection = Arc::new(Connection::new(address, entered, host, line));
+    unfinished.is_from(Arc::clone(&origin), Arc::clone(&line));
+    let connection = Arc::new(Connection::new(address, entered, host, line, unfinished));
     // A task of its own: this one's state held the handshake, and would stay as long.
     tokio::spawn(origin.charged(stay(relay, connection, authorization, socket)));
 }

@@ -12,6 +12,7 @@ use crate::{
     listener::Caller,
     origins::{Entered, Origin},
     relay::Relay,
+    unfinished::Unfinished,
 };
 
 /// A request whose turn it is, as long as it is answered.
@@ -20,6 +21,8 @@ pub struct Arrival {
     pub origin: Arc<Origin>,
     /// Its place among the connections and requests from there; none when there are too many, which a websocket is told by its close code.
     pub entered: Option<Entered>,
+    /// What comes over its connection.
+    pub unfinished: Unfinished,
 }
 
 impl<S> FromRequestParts<S> for Arrival
@@ -33,13 +36,13 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, StatusCode> {
         let relay = Arc::<Relay>::from_ref(state);
         // The listener says this of every request.
-        let Some(Caller { peer, spent }) = parts.extensions.get() else {
+        let Some(caller) = parts.extensions.get::<Caller>() else {
             return Err(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        let proxies = &relay.config.websocket.trusted_proxies;
-        let address = client_address(*peer, &parts.headers, proxies);
+        let address = client_address(caller.peer, &parts.headers, &relay.config.websocket);
         let origin = relay.origins.origin(address);
-        spent.is_by(&origin);
+        caller.spent.is_by(&origin);
+        let unfinished = caller.unfinished.clone();
         // Who waits for his turn counts already: nobody has more at the door than he may have inside.
         let entered = Arc::clone(&origin).enter(relay.settings.is_unlimited(address));
         if entered.is_some() {
@@ -47,6 +50,10 @@ where
         } else if !parts.headers.contains_key(header::UPGRADE) && origin.wait(&relay.settings).is_some() {
             return Err(StatusCode::TOO_MANY_REQUESTS);
         }
-        Ok(Self { origin, entered })
+        Ok(Self {
+            origin,
+            entered,
+            unfinished,
+        })
     }
 }

@@ -9,9 +9,9 @@ use std::{
     time::Instant,
 };
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use parking_lot::Mutex;
-use protocol::SubscriptionId;
+use protocol::{EventId, SubscriptionId};
 use pubsub::ConnectionId;
 use queue::jobs::Client;
 
@@ -22,6 +22,7 @@ use crate::{
     proofs::Proofs,
     reconciliations::Reconciliations,
     subscriptions::{Hung, Subscription},
+    unfinished::Unfinished,
 };
 
 /// A client, from its handshake to its end.
@@ -41,6 +42,8 @@ pub struct Connection {
     pub traffic: Traffic,
     /// Signs of life.
     pub pulse: Pulse,
+    /// The message that it is sending.
+    pub unfinished: Unfinished,
     /// Bad messages in this minute.
     pub invalid_messages: AtomicU32,
     /// Its open reconciliations (NIP-77).
@@ -116,7 +119,13 @@ impl Pulse {
 
 impl Connection {
     /// A new one.
-    pub fn new(address: IpAddr, entered: Option<Entered>, host: Option<String>, line: Arc<Line>) -> Self {
+    pub fn new(
+        address: IpAddr,
+        entered: Option<Entered>,
+        host: Option<String>,
+        line: Arc<Line>,
+        unfinished: Unfinished,
+    ) -> Self {
         Self {
             id: line.id(),
             address,
@@ -125,6 +134,7 @@ impl Connection {
             line,
             traffic: Traffic::default(),
             pulse: Pulse::new(),
+            unfinished,
             invalid_messages: AtomicU32::new(0),
             reconciliations: Reconciliations::default(),
             proofs: Proofs::default(),
@@ -209,6 +219,11 @@ impl Connection {
     /// Whether this is owed.
     pub fn owes(&self, debt: &Debt) -> bool {
         self.owed.lock().contains(debt)
+    }
+
+    /// Those of these events that an OK is owed for.
+    pub fn owed_events(&self, among: &AHashSet<EventId>) -> Vec<EventId> {
+        self.owed.lock().events(among)
     }
 
     /// How many counts are owed.

@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use ahash::AHashSet;
 use bytes::Bytes;
 use metrics::counter;
 use protocol::{EventId, PublicKey, RelayMessage, SubscriptionId};
@@ -54,13 +55,19 @@ impl Relay {
     fn hear(self: &Arc<Self>, name: &str, payload: Bytes, gaps: &mut Gaps) -> Option<NewEvents> {
         let channel = Channel::parse(name)?;
         match (channel.address, channel.command) {
-            (Address::All | Address::Process(_), Command::FoundEvents) => match LivePage::parse(payload) {
-                Some(page) => {
-                    gaps.saw(page.seq);
-                    return Some(self.read_new(&page));
+            (address @ (Address::All | Address::Process(_)), Command::FoundEvents) => {
+                let Some(page) = LivePage::parse(payload) else {
+                    debug!("a page of new events that is none");
+                    return None;
+                };
+                gaps.saw(page.seq);
+                let new = self.read_new(&page);
+                // For this process alone: it is what was asked for after a gap.
+                if matches!(address, Address::Process(_)) {
+                    self.answer_stored(&page);
                 }
-                None => debug!("a page of new events that is none"),
-            },
+                return Some(new);
+            }
             (Address::Process(_), Command::Replies) => self.answer_all(&payload),
             (Address::All, Command::Levels) => match serde_json::from_slice::<Vec<PublicKey>>(&payload) {
                 Ok(pubkeys) => self.levels_changed(&pubkeys),
@@ -86,6 +93,18 @@ impl Relay {
             _ => {}
         }
         None
+    }
+
+    /// What is made up for is stored, and its OK may have been lost together with it: whoever waits for one gets it now, not an
+    /// `error:` at the deadline.
+    fn answer_stored(&self, page: &LivePage) {
+        let stored: AHashSet<EventId> = page.events().map(|(id, _)| id).collect();
+        self.connections.for_each(|connection| {
+            for event in connection.owed_events(&stored) {
+                self.known.insert(event);
+                self.answer_event(connection, event, true, "");
+            }
+        });
     }
 
     fn answer_all(self: &Arc<Self>, page: &Bytes) {

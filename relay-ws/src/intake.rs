@@ -3,11 +3,12 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use metrics::counter;
 use protocol::{EventId, Prefix, Reason};
 use queue::{Job, Producer, Queue, QueueError};
 use tokio::sync::{Notify, mpsc};
@@ -32,11 +33,19 @@ pub struct Accepted {
     pub json: String,
 }
 
+/// What is known of a queue.
+struct Known {
+    queue: Queue,
+    is_full: AtomicBool,
+    /// Jobs at the last look, and those enqueued here since.
+    depth: AtomicU64,
+}
+
 /// The way into the queues.
 pub struct Intake {
     producer: Producer,
     events: mpsc::Sender<Accepted>,
-    full: [(Queue, AtomicBool); 5],
+    queues: [Known; 5],
     became_full: Notify,
     max_depth: u64,
 }
@@ -45,19 +54,23 @@ impl Intake {
     /// The intake, and the events that [`crate::enqueue`] takes.
     pub fn new(producer: Producer, max_depth: u64) -> (Self, mpsc::Receiver<Accepted>) {
         let (events, waiting) = mpsc::channel(WAITING);
-        let full = [
+        let queues = [
             Queue::Event,
             Queue::Req,
             Queue::Search,
             Queue::Count,
             Queue::Negentropy,
         ]
-        .map(|queue| (queue, AtomicBool::new(false)));
+        .map(|queue| Known {
+            queue,
+            is_full: AtomicBool::new(false),
+            depth: AtomicU64::new(0),
+        });
         (
             Self {
                 producer,
                 events,
-                full,
+                queues,
                 became_full: Notify::new(),
                 max_depth,
             },
@@ -71,9 +84,27 @@ impl Intake {
         let _ended = self.events.blocking_send(event);
     }
 
-    /// Enqueues a job.
+    /// Enqueues a job. From half the bound on, the queue is looked at each time: many addresses that ask at once are not to wait for
+    /// the next look, and far below it nobody is refused for what has long been done.
     pub async fn push<J: Job>(&self, job: &J) -> Result<(), QueueError> {
-        self.producer.push(job).await.map(drop)
+        let depth = self.count(J::QUEUE);
+        let pushed = self.producer.push(job).await;
+        if depth >= self.max_depth / 2
+            && let Ok(waiting) = self.producer.waiting(J::QUEUE).await
+        {
+            self.note_depth(J::QUEUE, waiting);
+        }
+        pushed.map(drop).inspect_err(|_| not_taken())
+    }
+
+    /// Counts a job that is about to be enqueued; the depth, as far as it is known. What may be full gets no more until the look.
+    fn count(&self, queue: Queue) -> u64 {
+        let Some(known) = self.known(queue) else { return 0 };
+        let depth = known.depth.fetch_add(1, Ordering::Relaxed) + 1;
+        if depth >= self.max_depth {
+            known.is_full.store(true, Ordering::Relaxed);
+        }
+        depth
     }
 
     /// Enqueues a job of new events, as JSON.
@@ -86,13 +117,18 @@ impl Intake {
         if let Ok(waiting) = waiting {
             self.note_depth(Queue::Event, waiting);
         }
-        pushed.map(drop)
+        pushed.map(drop).inspect_err(|_| not_taken())
+    }
+
+    fn known(&self, queue: Queue) -> Option<&Known> {
+        self.queues.iter().find(|known| known.queue == queue)
     }
 
     fn note_depth(&self, queue: Queue, waiting: u64) {
         let is_full = waiting >= self.max_depth;
-        if let Some((_, full)) = self.full.iter().find(|(of, _)| *of == queue) {
-            full.store(is_full, Ordering::Relaxed);
+        if let Some(known) = self.known(queue) {
+            known.depth.store(waiting, Ordering::Relaxed);
+            known.is_full.store(is_full, Ordering::Relaxed);
         }
         if is_full {
             self.became_full.notify_waiters();
@@ -101,10 +137,9 @@ impl Intake {
 
     /// Whether so much waits in a queue that it must not get longer.
     pub fn refusal(&self, queue: Queue) -> Option<Reason> {
-        let is_full = |(of, full): &(Queue, AtomicBool)| *of == queue && full.load(Ordering::Relaxed);
-        self.full
-            .iter()
-            .any(is_full)
+        let is_full = |known: &Known| known.is_full.load(Ordering::Relaxed);
+        self.known(queue)
+            .is_some_and(is_full)
             .then(|| Reason::new(Prefix::RateLimited, "the relay is busy, try again later"))
     }
 
@@ -126,7 +161,7 @@ impl Intake {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => for (queue, _) in &self.full {
+                _ = ticks.tick() => for Known { queue, .. } in &self.queues {
                     // Redis is away: enqueueing fails, and says so to the client.
                     if let Ok(waiting) = self.producer.waiting(*queue).await {
                         self.note_depth(*queue, waiting);
@@ -135,4 +170,8 @@ impl Intake {
             }
         }
     }
+}
+
+fn not_taken() {
+    counter!("relay_enqueue_failures_total").increment(1);
 }

@@ -49,6 +49,7 @@ mod signs_of_life;
 mod socket;
 mod subscriptions;
 mod turns;
+mod unfinished;
 mod upkeep;
 mod verifier;
 

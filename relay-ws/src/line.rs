@@ -21,6 +21,16 @@ pub struct Line {
 }
 
 impl Line {
+    /// Of nobody in particular, and heard by no plugin: for tests.
+    #[cfg(test)]
+    pub fn unheard(limits: OutboxLimits) -> Arc<Self> {
+        use pubsub::{Copies, Listeners, ProcessId};
+
+        let copier = Arc::new(Copier::new(Listeners::new(Copies::Never)).0);
+        let id = ConnectionId::random(ProcessId::random());
+        Arc::new(Self::new(id, limits, None, copier))
+    }
+
     /// A line to a new connection.
     pub fn new(
         id: ConnectionId,

@@ -1,6 +1,7 @@
 //! Accepting connections until the process is told to stop.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
@@ -10,15 +11,23 @@ use axum::Router;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tracing::{debug, warn};
 
-use crate::{origins::Origin, share::timed};
+use crate::{
+    origins::Origin,
+    share::timed,
+    unfinished::{Counted, Unfinished},
+};
 
 /// Headers of a handshake; what clients send fits many times over.
 const HEADER_BYTES: usize = 16 * 1024;
+
+/// Connections that may wait to be accepted. Who finds no room tries again after a second: so much that a crowd fits in. Linux takes no
+/// more than `net.core.somaxconn`, which is 4096.
+const BACKLOG: u32 = 4096;
 
 /// Pause when the system has no file left for another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -34,6 +43,8 @@ pub struct Caller {
     pub peer: IpAddr,
     /// What the connection costs.
     pub spent: Spent,
+    /// What comes over it.
+    pub unfinished: Unfinished,
 }
 
 /// What a connection costs until it is a websocket: known before it is known whose it is.
@@ -64,6 +75,27 @@ impl Spent {
     }
 }
 
+/// Listens on the first address of that name that can be had.
+pub async fn bind(listen: &str) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address of that name");
+    for address in lookup_host(listen).await? {
+        let bound = (|| {
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                SocketAddr::V6(_) => TcpSocket::new_v6()?,
+            };
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        })();
+        match bound {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
 /// Serves `router` on a listener until `stop`. Connections that have become websockets go on.
 pub async fn accept(listener: TcpListener, router: Router, handshake: Duration, stop: CancellationToken) {
     let mut http = http1::Builder::new();
@@ -86,20 +118,21 @@ pub async fn accept(listener: TcpListener, router: Router, handshake: Duration, 
 }
 
 fn serve(http: &http1::Builder, stream: TcpStream, peer: SocketAddr, router: Router) {
-    let (began, spent) = (Instant::now(), Spent::default());
+    let (began, spent, unfinished) = (Instant::now(), Spent::default(), Unfinished::default());
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "could not switch delays off");
     }
     let caller = Caller {
         peer: peer.ip(),
         spent: spent.clone(),
+        unfinished: unfinished.clone(),
     };
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(caller.clone());
         router.clone().call(request)
     });
     let connection = http
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Counted::new(stream, unfinished)), service)
         .with_upgrades();
     let connection = async move {
         if let Err(error) = connection.await {

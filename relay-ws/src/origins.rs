@@ -49,17 +49,27 @@ pub struct Origin {
     /// Places of events that are on their way.
     events: Arc<Semaphore>,
     /// Bytes that wait for slow sockets.
-    waiting: AtomicUsize,
+    waiting: Budget,
+    /// Bytes of messages that are not whole yet.
+    unfinished: Budget,
 }
 
 /// A connection from an address.
 #[derive(Debug)]
 pub struct Entered(Arc<Origin>);
 
-/// Bytes that wait for a slow socket, until they are written or dropped.
+/// Bytes that an address may have at a time.
+#[derive(Debug)]
+struct Budget {
+    taken: AtomicUsize,
+    most: usize,
+}
+
+/// Bytes of one connection that its address has to answer for, until they are gone.
 #[derive(Debug)]
 pub struct Charge {
     origin: Arc<Origin>,
+    budget: fn(&Origin) -> &Budget,
     bytes: usize,
 }
 
@@ -97,7 +107,8 @@ impl Origins {
                 large_messages: Semaphore::new(1),
                 connections: AtomicUsize::new(0),
                 events: Arc::new(Semaphore::new(self.limits.events.min(Semaphore::MAX_PERMITS))),
-                waiting: AtomicUsize::new(0),
+                waiting: Budget::of(self.limits.outbox_bytes),
+                unfinished: Budget::of(self.limits.unfinished_bytes),
             })
         };
         Arc::clone(self.all.lock().entry(address).or_insert_with(new))
@@ -198,21 +209,40 @@ impl Origin {
     }
 
     /// For what waits for a slow socket.
-    pub fn charge(self: &Arc<Self>) -> Charge {
+    pub fn charge_waiting(self: &Arc<Self>) -> Charge {
+        self.charge(|origin| &origin.waiting)
+    }
+
+    /// For a message that is not whole yet.
+    pub fn charge_unfinished(self: &Arc<Self>) -> Charge {
+        self.charge(|origin| &origin.unfinished)
+    }
+
+    fn charge(self: &Arc<Self>, budget: fn(&Origin) -> &Budget) -> Charge {
         Charge {
             origin: Arc::clone(self),
+            budget,
             bytes: 0,
         }
     }
 }
 
+impl Budget {
+    fn of(most: usize) -> Self {
+        Self {
+            taken: AtomicUsize::new(0),
+            most,
+        }
+    }
+}
+
 impl Charge {
-    /// So much waits now; whether that is within the bounds of the address.
+    /// It is so much now; whether that is within the bounds of the address.
     pub fn grow_to(&mut self, bytes: usize) -> bool {
-        let more = bytes - self.bytes;
-        self.bytes = bytes;
-        let before = self.origin.waiting.fetch_add(more, Ordering::Relaxed);
-        before + more <= self.origin.limits.outbox_bytes
+        let more = bytes.saturating_sub(self.bytes);
+        self.bytes += more;
+        let budget = (self.budget)(&self.origin);
+        budget.taken.fetch_add(more, Ordering::Relaxed) + more <= budget.most
     }
 }
 
@@ -225,7 +255,8 @@ impl Drop for OnItsWay {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.origin.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+        let budget = (self.budget)(&self.origin);
+        budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -135,7 +135,7 @@ impl Outbox {
         let (Some(origin), true) = (&self.origin, waiting.bytes > QUICK) else {
             return true;
         };
-        let charge = waiting.charge.get_or_insert_with(|| origin.charge());
+        let charge = waiting.charge.get_or_insert_with(|| origin.charge_waiting());
         charge.grow_to(waiting.bytes)
     }
 

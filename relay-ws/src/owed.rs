@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use protocol::{EventId, SubscriptionId};
 
 use crate::origins::OnItsWay;
@@ -87,6 +87,15 @@ impl Owed {
     /// Whether this is owed.
     pub fn contains(&self, debt: &Debt) -> bool {
         self.0.contains_key(debt)
+    }
+
+    /// Those of these events that an OK is owed for.
+    pub fn events(&self, among: &AHashSet<EventId>) -> Vec<EventId> {
+        let events = self.0.keys().filter_map(|debt| match debt {
+            Debt::Event(id) if among.contains(id) => Some(*id),
+            _ => None,
+        });
+        events.collect()
     }
 
     /// How many counts are owed.

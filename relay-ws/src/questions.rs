@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use metrics::counter;
 use protocol::Filter;
 use queue::{
     Queue, QueueError,
@@ -205,7 +204,6 @@ impl Relay {
                 Ok(false) => relay.answered(question.ticket),
                 Err(error) => {
                     warn!(%error, "could not enqueue a question");
-                    counter!("relay_enqueue_failures_total").increment(1);
                     question.refuse(&relay);
                     relay.answered(question.ticket);
                 }

@@ -10,6 +10,7 @@ use protocol::{EventId, Kind, KindClass, Prefix, PrivateKinds, PublicKey, Reason
 use pubsub::{Ballot, ConnectionId, ProcessId, Publisher};
 use runtime::config::Config;
 use tokio::{runtime::Handle, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::{
@@ -83,6 +84,8 @@ pub struct Relay {
     pub publisher: Publisher,
     /// Whose large message is parsed.
     pub large_messages: Semaphore,
+    /// Cancelled when the process is to end: nothing more is read, so that the answers that are owed come to an end.
+    pub draining: CancellationToken,
     /// Where threads start tasks.
     pub runtime: Handle,
 }

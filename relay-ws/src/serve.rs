@@ -17,7 +17,7 @@ use runtime::{
     redis::{self, RedisError},
     shutdown::Shutdown,
 };
-use tokio::{net::TcpListener, runtime::Handle, sync::Semaphore, task::JoinHandle, time::Instant};
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -85,7 +85,7 @@ pub async fn serve(
     let keys = Keys::new(config.redis.namespace.clone());
     let process = ProcessId::random();
     let clients = Clients::connect(&config, &keys, process).await?;
-    let listener = TcpListener::bind(&config.websocket.listen).await?;
+    let listener = listener::bind(&config.websocket.listen).await?;
     let handshake = Duration::from_secs(u64::from(config.websocket.handshake_timeout_s));
     let health_listen = config.health.relay_ws_listen.clone();
     let ready = readiness(clients.jobs.clone());
@@ -181,7 +181,6 @@ async fn start(
     let (intake, accepted) = Intake::new(Producer::new(jobs, keys.namespace()), config.queue.max_depth);
     let (verifier, submissions) = Verifier::new();
     let search = SearchRules::new(config.search.searchable_kinds(), &config.search.languages)?;
-    let threads = config.websocket.verify_threads;
     let relay = Arc::new(Relay {
         process,
         private: PrivateKinds::new(config.privacy.direct_messages, config.privacy.gift_wraps),
@@ -205,12 +204,13 @@ async fn start(
         audiences: Audiences::default(),
         publisher: Publisher::new(publishing, keys.clone()),
         large_messages: Semaphore::new(1),
+        draining: shutdown.soft.clone(),
         runtime: Handle::current(),
         config,
     });
 
     let weak = Arc::downgrade(&relay);
-    check_signatures(submissions, threads, weak.clone())?;
+    check_signatures(submissions, relay.config.websocket.verify_threads, weak.clone())?;
     tokio::spawn(copies.publish(Arc::downgrade(&relay.copier), relay.publisher.clone()));
     tokio::spawn(enqueue_events(accepted, weak.clone()));
     tokio::spawn(hear::listen(weak, subscriber));

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use fred::{
     clients::Client,
-    interfaces::{FredResult, SetsInterface, TransactionInterface},
+    interfaces::{FredResult, LuaInterface, SetsInterface},
 };
 use parking_lot::RwLock;
 use pubsub::{ConnectionId, Keys, LiveSettings, PubsubError};
@@ -13,6 +13,9 @@ use tracing::debug;
 
 /// How often the settings are read.
 const READ_EVERY: Duration = Duration::from_millis(300);
+
+/// Enters a set; how many are in it then.
+const ENTER: &str = "redis.call('SADD', KEYS[1], ARGV[1]) return redis.call('SCARD', KEYS[1])";
 
 /// The settings as last read.
 #[derive(Debug)]
@@ -67,13 +70,9 @@ impl Settings {
     }
 
     async fn enter(&self, connection: ConnectionId) -> FredResult<u64> {
-        let transaction = self.client.multi();
-        let _: () = transaction
-            .sadd(self.keys.connections(), connection.as_str())
-            .await?;
-        let _: () = transaction.scard(self.keys.connections()).await?;
-        let (_, count): (u64, u64) = transaction.exec(true).await?;
-        Ok(count)
+        self.client
+            .eval(ENTER, self.keys.connections(), connection.as_str())
+            .await
     }
 
     /// Reads the settings now.

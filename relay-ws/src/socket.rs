@@ -32,8 +32,7 @@ pub fn options(config: &runtime::config::Config) -> Options {
     let mut options = Options::default()
         .with_limits(most, 2 * most)
         .with_read_buffer_capacity(READ_BUFFER)
-        .with_write_buffer_capacity(0)
-        .with_fragment_timeout(Duration::from_secs(60));
+        .with_write_buffer_capacity(0);
     if config.websocket.compression {
         options = options.with_compression_level(CompressionLevel::fast());
         if !config.websocket.compression_context_takeover {
@@ -57,7 +56,7 @@ pub async fn run(relay: &Arc<Relay>, connection: &Arc<Connection>, socket: &mut 
                     return;
                 }
             }
-            frame = reading.go_on(socket.next_frame()) => match frame {
+            frame = reading.go_on(socket.next_frame()), if !relay.draining.is_cancelled() => match frame {
                 Ok(frame) => match read_and_write(&cx, socket, frame).await {
                     Ok(true) => {}
                     Ok(false) => return,
@@ -97,6 +96,7 @@ async fn read(cx: &Cx<'_>, frame: Frame) -> bool {
         .fetch_add(payload.len() as u64, Ordering::Relaxed);
     match frame.opcode() {
         OpCode::Text => {
+            cx.connection.unfinished.whole();
             traffic.requests.fetch_add(1, Ordering::Relaxed);
             match std::str::from_utf8(payload) {
                 Ok(text) => cx.message(text).await,
@@ -105,12 +105,16 @@ async fn read(cx: &Cx<'_>, frame: Frame) -> bool {
             true
         }
         OpCode::Binary => {
+            cx.connection.unfinished.whole();
             cx.refuse_all("invalid: binary messages are not part of Nostr");
             true
         }
         // yawc answers pings and closes by itself.
         OpCode::Close => false,
-        OpCode::Ping | OpCode::Pong | OpCode::Continuation => true,
+        OpCode::Ping | OpCode::Pong | OpCode::Continuation => {
+            cx.connection.unfinished.control(payload.len());
+            true
+        }
     }
 }
 

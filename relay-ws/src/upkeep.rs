@@ -60,7 +60,13 @@ fn look_after(relay: &Relay, connection: &Connection) {
             .line
             .neg_err(id.as_str(), "closed: you took too long to respond", None);
     }
-    if silence >= u64::from(config.idle_timeout_s) * 1000 {
+    let idle_ms = u64::from(config.idle_timeout_s) * 1000;
+    if connection.unfinished.is_overdue(Duration::from_millis(idle_ms)) {
+        connection.line.close(Close::because(
+            CloseReason::Idle,
+            "a message was not completed in time",
+        ));
+    } else if silence >= idle_ms {
         connection
             .line
             .close(Close::because(CloseReason::Idle, "idle for too long"));

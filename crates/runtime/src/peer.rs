@@ -5,18 +5,24 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The address of a client. Headers count only when the peer is a proxy that we trust; of the chain that they name, the
-/// last address that is not a trusted proxy is the client's, since everything left of it may be made up.
-pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+use crate::config::{ProxyHeader, Websocket};
+
+/// The address of a client. The header that proxies write counts only when the peer is one that we trust; of the chain that it names, the
+/// last address that is not a trusted proxy is the client's, since everything left of it may be made up. So may be the whole of a header
+/// that they do not write.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, config: &Websocket) -> IpAddr {
+    address_behind(peer, headers, config.proxy_header, &config.trusted_proxies)
+}
+
+fn address_behind(peer: IpAddr, headers: &HeaderMap, header: ProxyHeader, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let peer = peer.to_canonical();
     if !is_trusted(&peer) {
         return peer;
     }
-    let chain = if headers.contains_key("forwarded") {
-        forwarded(headers)
-    } else {
-        x_forwarded_for(headers)
+    let chain = match header {
+        ProxyHeader::Forwarded => forwarded(headers),
+        ProxyHeader::XForwardedFor => x_forwarded_for(headers),
     };
     let mut client = peer;
     for address in chain.into_iter().rev() {
@@ -72,12 +78,16 @@ mod tests {
     use super::*;
 
     fn client(peer: &str, headers: &[(&'static str, &'static str)]) -> String {
+        client_by(ProxyHeader::XForwardedFor, peer, headers)
+    }
+
+    fn client_by(header: ProxyHeader, peer: &str, headers: &[(&'static str, &'static str)]) -> String {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        client_address(peer.parse().unwrap(), &map, &trusted).to_string()
+        address_behind(peer.parse().unwrap(), &map, header, &trusted).to_string()
     }
 
     #[test]
@@ -87,7 +97,11 @@ mod tests {
             "192.0.2.1"
         );
         assert_eq!(
-            client("192.0.2.1", &[("forwarded", "for=198.51.100.7")]),
+            client_by(
+                ProxyHeader::Forwarded,
+                "192.0.2.1",
+                &[("forwarded", "for=198.51.100.7")]
+            ),
             "192.0.2.1"
         );
     }
@@ -120,15 +134,20 @@ mod tests {
     }
 
     #[test]
-    fn the_standard_header_wins_and_may_hold_ports() {
+    fn only_the_header_that_proxies_write_is_read() {
         let both = [
             ("x-forwarded-for", "1.1.1.1"),
             ("forwarded", "For=\"[2001:db8::1]:4711\";proto=https"),
         ];
-        assert_eq!(client("::1", &both), "2001:db8::1");
+        assert_eq!(client("::1", &both), "1.1.1.1");
+        assert_eq!(client_by(ProxyHeader::Forwarded, "::1", &both), "2001:db8::1");
         assert_eq!(
-            client("::ffff:10.0.0.1", &[("forwarded", "for=192.0.2.43:80")]),
-            "192.0.2.43"
+            client("10.0.0.1", &both[1..]),
+            "10.0.0.1",
+            "a client wrote it, not the proxy"
         );
+        let ipv4 = [("forwarded", "for=192.0.2.43:80")];
+        let by_ipv6 = client_by(ProxyHeader::Forwarded, "::ffff:10.0.0.1", &ipv4);
+        assert_eq!(by_ipv6, "192.0.2.43");
     }
 }

@@ -1,7 +1,7 @@
 //! compose.yml cannot be run by every test machine; that it and the configuration agree is checked everywhere.
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runtime::config::Config;
 use serde::Deserialize;
@@ -68,6 +68,17 @@ fn every_variable_is_one_that_the_configuration_knows() {
     }
 }
 
+/// The ports of this machine in `[address:]here:there`.
+fn ports_here(port: &str) -> Vec<u16> {
+    let here = port.rsplit(':').nth(1).unwrap();
+    let (first, last) = here.split_once('-').unwrap_or((here, here));
+    // None named: some free one.
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) => (first..=last).collect(),
+        _ => Vec::new(),
+    }
+}
+
 #[test]
 fn no_image_runs_as_root() {
     let dockerfile =
@@ -96,6 +107,13 @@ fn services_can_be_scaled_and_are_watched() {
         "a range of ports"
     );
     assert!(services["worker"].ports.is_empty());
+    let mut taken = BTreeSet::new();
+    for port in services.values().flat_map(|service| &service.ports) {
+        assert!(
+            ports_here(port).into_iter().all(|number| taken.insert(number)),
+            "{port} is taken"
+        );
+    }
     assert_eq!(services["postgres"].image.as_deref(), Some("postgres:16"));
     assert_eq!(services["redis"].image.as_deref(), Some("redis:7"));
     let redis = filled_in(services["redis"].command.as_ref().unwrap().as_str().unwrap());

@@ -10,17 +10,14 @@ mod turns;
 
 use std::sync::Arc;
 
-use pubsub::{ConnectionId, Copies, Listeners, ProcessId};
-
-use crate::{connection::Connection, copies::Copier, line::Line, outbox::OutboxLimits};
+use crate::{connection::Connection, line::Line, outbox::OutboxLimits, unfinished::Unfinished};
 
 fn connection() -> Arc<Connection> {
-    let copier = Arc::new(Copier::new(Listeners::new(Copies::Never)).0);
     let limits = OutboxLimits {
         bytes: 1 << 20,
         messages: 1 << 10,
     };
-    let id = ConnectionId::random(ProcessId::random());
-    let line = Arc::new(Line::new(id, limits, None, copier));
-    Arc::new(Connection::new([127, 0, 0, 1].into(), None, None, line))
+    let line = Line::unheard(limits);
+    let address = [127, 0, 0, 1].into();
+    Arc::new(Connection::new(address, None, None, line, Unfinished::default()))
 }

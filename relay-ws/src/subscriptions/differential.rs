@@ -3,12 +3,11 @@
 use std::{sync::Arc, time::Instant};
 
 use protocol::{Event, Filter, SearchRules, SubscriptionId};
-use pubsub::{ConnectionId, Copies, Listeners, ProcessId};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Map, Value, json};
 
 use super::{Hung, LiveIndex, Subscription};
-use crate::{copies::Copier, line::Line, outbox::OutboxLimits};
+use crate::{line::Line, outbox::OutboxLimits};
 
 const KINDS: [u16; 4] = [0, 1, 7, 30_023];
 const LETTERS: [&str; 3] = ["t", "T", "e"];
@@ -84,17 +83,11 @@ fn random_subscription(rng: &mut StdRng, number: u64, line: &Arc<Line>) -> Arc<S
 fn the_index_finds_what_the_filters_match() {
     let seed = rand::rng().random();
     let rng = &mut StdRng::seed_from_u64(seed);
-    let copier = Arc::new(Copier::new(Listeners::new(Copies::Never)).0);
     let limits = OutboxLimits {
         bytes: 65_536,
         messages: 16,
     };
-    let line = Arc::new(Line::new(
-        ConnectionId::random(ProcessId::random()),
-        limits,
-        None,
-        copier,
-    ));
+    let line = Line::unheard(limits);
     let index = LiveIndex::new(SearchRules::default());
     let mut open: Vec<(Arc<Subscription>, Hung)> = Vec::new();
     for number in 0..2_000 {

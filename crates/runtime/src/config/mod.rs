@@ -17,8 +17,8 @@ pub use policy::{KindRule, Policy};
 pub use secret::Secret;
 pub use sections::{
     Admin, Auth, Copies, Fee, Fees, Health, Limits, LogFormat, Membership, OnFailure, PerAddress, Plugins,
-    Postgres, Privacy, QueueLimits, RateLimits, Redis, RelayInfo, Search, Telemetry, Websocket, Worker,
-    WritePolicy,
+    Postgres, Privacy, ProxyHeader, QueueLimits, RateLimits, Redis, RelayInfo, Search, Telemetry, Websocket,
+    Worker, WritePolicy,
 };
 pub use sources::DEFAULTS;
 

@@ -79,6 +79,7 @@ section!(Postgres {
 section!(Websocket {
     listen: String,
     trusted_proxies: Vec<IpNet>,
+    proxy_header: ProxyHeader,
     compression: bool,
     compression_context_takeover: bool,
     #[validate(range(min = 1))]
@@ -154,6 +155,8 @@ section!(
         connections: usize,
         #[validate(range(min = 65536))]
         outbox_bytes: usize,
+        #[validate(range(min = 65536))]
+        unfinished_bytes: usize,
         #[validate(range(min = 1, max = 100))]
         work_percent: u8,
         #[validate(range(min = 1))]
@@ -280,6 +283,15 @@ section!(Telemetry {
     sentry_dsn: Secret,
     environment: String,
 });
+
+/// The header in which trusted proxies say where a client comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    XForwardedFor,
+    /// RFC 7239.
+    Forwarded,
+}
 
 /// When single events are published for plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
