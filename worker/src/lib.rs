@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! nostr:event → jobs/new_event → policy → batcher → store (one commit) → new events, then OKs → relay-ws
-//! nostr:negentropy → jobs/reconcile → sets → store → answers
+//! nostr:negentropy → jobs/reconcile → sets → store → reconciliation → answers
 //! nostr:req   → jobs/new_subscription → store → pages → relay-ws
 //! ```
 
@@ -19,6 +19,7 @@ mod membership;
 mod metrics;
 mod observe;
 mod policy;
+pub mod reconciliation;
 mod registry;
 mod rulings;
 mod run;

@@ -30,7 +30,8 @@ pub struct Record {
     pub created_at: u64,
     /// Its id.
     pub id: EventId,
-    seq: i64,
+    /// Its sequence number: which it is among those that are removed.
+    pub seq: i64,
 }
 
 /// Every event that matched a filter at some moment.

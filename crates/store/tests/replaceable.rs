@@ -2,13 +2,17 @@
 
 mod fixture;
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
-use fixture::{by_id, found, json, save_batch, save_each, store};
+use fixture::{by_id, connect, found, json, save_batch, save_each, store};
 use protocol::VerifiedEvent;
 use serde_json::json;
-use store::SaveOutcome::{self, Duplicate, Stored, Superseded};
-use testkit::event;
+use store::{
+    SaveOutcome::{Duplicate, Stored, Superseded},
+    Store,
+};
+use testkit::{Keys, TestDatabase, event, note};
+use tokio::task::JoinSet;
 
 fn profile(content: &str, at: u64) -> VerifiedEvent {
     event(0).content(content).at(at).verified()
@@ -141,53 +145,106 @@ async fn a_replaced_version_is_found_by_no_tag() {
     assert_eq!(found(&store, json!({"#t": ["kept"]})).await, json(&[&new]));
 }
 
-/// Many writers save versions of the same few events at once, in batches that overlap in different orders.
+/// What the writers below fight over: versions of the same few events, notes that are to be deleted, their deletions, and notes
+/// that expire, each by an author whom nobody knows yet.
+fn contested() -> Vec<VerifiedEvent> {
+    let article = |n: u64, d: &str| {
+        event(30_023)
+            .tag(["d", d])
+            .content(&n.to_string())
+            .at(1000 + n % 5)
+    };
+    let deleted = |n: u64| note(&n.to_string()).at(1000).verified();
+    let address = format!("30023:{}:y", Keys::of("alice").pubkey());
+    let event_of = |n: u64| match n % 7 {
+        0 => event(0).content(&n.to_string()).at(1000 + n % 5).verified(),
+        1 => article(n, "x").verified(),
+        2 => event(10_002)
+            .by("bob")
+            .content(&n.to_string())
+            .at(1000)
+            .verified(),
+        3 => note("expires")
+            .by(&format!("author {n}"))
+            .tag(["expiration", "1500"])
+            .at(1000)
+            .verified(),
+        4 => deleted(n),
+        5 => event(5)
+            .tag(["e", &deleted(n - 1).id().to_string()])
+            .tag(["e", &deleted((n + 28) % 210 / 7 * 7 + 4).id().to_string()])
+            .tag(["a", &address])
+            .at(1003)
+            .verified(),
+        _ => article(n, "y").verified(),
+    };
+    (0..210).map(event_of).collect()
+}
+
+/// One of several workers: saves batches that overlap in an order of its own, and removes what has expired.
+async fn contend(store: Store, events: Arc<Vec<VerifiedEvent>>, writer: usize) {
+    let step = writer * 2 + 1;
+    for start in 0..30 {
+        let batch: Vec<_> = (0..14)
+            .map(|n| &events[(start * 11 + n * step) % events.len()])
+            .collect();
+        let saved = store.save(&batch).await.expect("no deadlock");
+        assert_eq!(saved.outcomes.len(), batch.len());
+        store.remove_expired(1500, 5).await.expect("no deadlock");
+    }
+}
+
+/// Deadlocks that Postgres has ended. Sessions tell of theirs when they are over.
+async fn deadlocks(database: &TestDatabase) -> i64 {
+    let mut session = database.connect().await;
+    loop {
+        let (others, deadlocks): (i64, i64) = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = d.datname
+                AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()), d.deadlocks
+            FROM pg_stat_database d WHERE d.datname = current_database()",
+        )
+        .fetch_one(&mut session)
+        .await
+        .expect("statistics");
+        if others == 0 {
+            return deadlocks;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn writers_at_once_leave_one_winner_and_never_deadlock() {
-    let store = store().await;
-    let versions: Arc<Vec<VerifiedEvent>> = Arc::new(
-        (0..120_u64)
-            .map(|n| match n % 3 {
-                0 => event(0).content(&n.to_string()).at(1000 + n % 7),
-                1 => event(30_023)
-                    .tag(["d", "x"])
-                    .content(&n.to_string())
-                    .at(1000 + n % 5),
-                _ => event(10_002).by("bob").content(&n.to_string()).at(1000),
-            })
-            .map(|builder| builder.verified())
-            .collect(),
-    );
-    let writers: Vec<_> = (0..12_usize)
-        .map(|writer| {
-            let (store, versions) = (store.clone(), Arc::clone(&versions));
-            tokio::spawn(async move {
-                let mut outcomes: Vec<SaveOutcome> = Vec::new();
-                for start in 0..30 {
-                    let step = writer * 2 + 1;
-                    let batch: Vec<_> = (0..10)
-                        .map(|n| &versions[(start * 7 + n * step) % versions.len()])
-                        .collect();
-                    outcomes.extend(store.save(&batch).await.expect("no deadlock").outcomes);
-                }
-                outcomes
-            })
-        })
-        .collect();
-    for writer in writers {
-        assert_eq!(writer.await.unwrap().len(), 300);
+    let (database, events) = (TestDatabase::create().await, Arc::new(contested()));
+    let mut writers = JoinSet::new();
+    for worker in 0..4 {
+        let store = connect(&database).await;
+        for task in 0..3 {
+            writers.spawn(contend(store.clone(), Arc::clone(&events), worker * 3 + task));
+        }
     }
-    save_batch(&store, &versions.iter().collect::<Vec<_>>()).await;
-    let winner = |kind: u16| {
-        let of_kind = versions.iter().filter(|event| event.kind.0 == kind);
-        of_kind
-            .min_by_key(|event| (std::cmp::Reverse(event.created_at), event.id()))
-            .expect("some")
+    writers.join_all().await;
+    assert_eq!(deadlocks(&database).await, 0);
+
+    let store = connect(&database).await;
+    save_batch(&store, &events.iter().collect::<Vec<_>>()).await;
+    let newest = |of: &dyn Fn(&VerifiedEvent) -> bool| {
+        let versions = events.iter().filter(|event| of(event));
+        let newest = versions.min_by_key(|event| (Reverse(event.created_at), event.id()));
+        json(&[newest.expect("some")])
     };
-    for kind in [0, 10_002, 30_023] {
+    for kind in [0, 10_002] {
+        let stays = found(&store, json!({"kinds": [kind]})).await;
+        assert_eq!(stays, newest(&|event| event.kind.0 == kind));
+    }
+    for d in ["x", "y"] {
+        let stays = found(&store, json!({"kinds": [30_023], "#d": [d]})).await;
         assert_eq!(
-            found(&store, json!({"kinds": [kind]})).await,
-            json(&[winner(kind)])
+            stays,
+            newest(&|event| event.kind.0 == 30_023 && event.tags.first_value("d") == Some(d))
         );
     }
+    let of_alice = json!({"kinds": [1], "authors": [Keys::of("alice").pubkey()]});
+    assert!(found(&store, of_alice).await.is_empty(), "they are deleted");
+    let expiring = events.iter().filter(|event| event.content == "expires").count();
+    assert_eq!(store.remove_expired(1500, 1000).await.unwrap(), expiring as u64);
 }

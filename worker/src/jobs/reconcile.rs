@@ -1,24 +1,20 @@
 //! NEG-OPEN and NEG-MSG ([NIP-77](https://nips.nostr.com/77)): one message in, one out. Running twice answers twice; relay-ws
 //! drops the second.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use apalis::prelude::Data;
-use negentropy::{Bound, Error, Id, Item, Negentropy, NegentropyStorageBase};
 use protocol::NegentropyMessage;
 use pubsub::{ConnectionId, Reply};
 use queue::{Delivery, JobError, jobs::Reconcile};
-use store::{RecordSet, StoreError};
+use store::StoreError;
 use tokio::{task::spawn_blocking, time::Instant};
 use tracing::{debug, warn};
 
 use crate::{
     context::{Context, connection},
-    metrics, policy,
+    metrics, policy, reconciliation,
 };
-
-/// Smallest frame that the protocol knows.
-const MIN_FRAME: usize = 4096;
 
 /// Handles a job of `nostr:negentropy`.
 pub async fn reconcile(delivery: Delivery<Reconcile>, cx: Data<Context>) -> Result<(), JobError> {
@@ -52,23 +48,15 @@ pub async fn reconcile(delivery: Delivery<Reconcile>, cx: Data<Context>) -> Resu
         }
         Err(error) => return answer.failed(error).await,
     };
-    let (query, frame) = (
-        job.message.to_bytes(),
-        frame_bytes(cx.config.limits.max_message_length),
-    );
-    let answered = spawn_blocking(move || Negentropy::owned(Records(set), frame)?.reconcile(&query))
+    let (said, most) = (job.message.clone(), cx.config.limits.max_message_length);
+    let answered = spawn_blocking(move || reconciliation::answer(&set.records, &said, most))
         .await
         .map_err(JobError::retry)?;
     metrics::reconciled(began.elapsed());
     match answered {
-        Ok(message) => answer.say(&message).await,
+        Ok(message) => answer.say(message).await,
         Err(error) => answer.refuse(format!("invalid: {error}"), None).await,
     }
-}
-
-/// What clients may send they can take: in hex, with some JSON around it.
-fn frame_bytes(max_message_length: usize) -> u64 {
-    (max_message_length / 2).saturating_sub(256).max(MIN_FRAME) as u64
 }
 
 struct Answer<'a> {
@@ -78,13 +66,13 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    async fn say(&self, message: &[u8]) -> Result<(), JobError> {
+    async fn say(&self, message: NegentropyMessage) -> Result<(), JobError> {
         let job = &self.delivery.job;
         self.send(Reply::NegMsg {
             connection: self.connection,
             subscription: job.subscription.clone(),
             generation: job.generation,
-            message: NegentropyMessage::from_bytes(message),
+            message,
         })
         .await
     }
@@ -120,50 +108,5 @@ impl Answer<'_> {
     async fn send(&self, reply: Reply) -> Result<(), JobError> {
         let (process, attempt) = (self.connection.process(), self.delivery.attempt);
         self.cx.reply(process, [reply], attempt).await
-    }
-}
-
-/// A set as the library reads it.
-struct Records(Arc<RecordSet>);
-
-impl Records {
-    fn item(&self, at: usize) -> Option<Item> {
-        let record = self.0.records.get(at)?;
-        let id = Id::from_byte_array(*record.id.as_bytes());
-        Some(Item::with_timestamp_and_id(record.created_at, id))
-    }
-}
-
-impl NegentropyStorageBase for Records {
-    fn size(&self) -> Result<usize, Error> {
-        Ok(self.0.records.len())
-    }
-
-    fn get_item(&self, at: usize) -> Result<Option<Item>, Error> {
-        Ok(self.item(at))
-    }
-
-    fn iterate(
-        &self,
-        begin: usize,
-        end: usize,
-        each: &mut dyn FnMut(Item, usize) -> Result<bool, Error>,
-    ) -> Result<(), Error> {
-        if begin > end || end > self.0.records.len() {
-            return Err(Error::BadRange);
-        }
-        for at in begin..end {
-            let Some(item) = self.item(at) else { break };
-            if !each(item, at)? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn find_lower_bound(&self, first: usize, last: usize, value: &Bound) -> usize {
-        let records = self.0.records.get(first..last).unwrap_or_default();
-        let bound = (value.item.timestamp, value.item.id.as_bytes());
-        first + records.partition_point(|record| (record.created_at, record.id.as_bytes()) < bound)
     }
 }

@@ -1,15 +1,15 @@
 //! REQ, COUNT and AUTH.
 
 use protocol::{AuthLevel, EventId, Hint, PublicKey, SubscriptionId, VerifiedEvent};
-use pubsub::Reply;
+use pubsub::{ConnectionId, Reply};
 use queue::{
     Queue,
-    jobs::{AuthorizationRequest, Client, CountRequest, Version},
+    jobs::{AuthorizationRequest, Client, CountRequest, NewSearch, Version},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Keys, note};
 
-use crate::fixture::{Fixture, until};
+use crate::fixture::{Fixture, req, until};
 
 async fn with_notes(relay: &Fixture, count: u64, content: &str) -> Vec<VerifiedEvent> {
     let notes: Vec<_> = (0..count)
@@ -66,23 +66,73 @@ async fn an_answer_has_a_bound_and_the_oldest_are_left_out() {
     assert_eq!(got, newest);
 }
 
+/// A worker whose statements may take 200 ms, and a lock on a table that no statement gets in that time.
+async fn held_up(table: &str) -> (Fixture, impl Send) {
+    let mut relay = Fixture::idle(&[
+        ("POSTGRES__STATEMENT_TIMEOUT_MS", "200"),
+        ("SEARCH__TIMEOUT_MS", "200"),
+    ])
+    .await;
+    with_notes(&relay, 1, "").await;
+    relay.work();
+    // It has started when it answers: to start it reads these tables itself.
+    relay.ask(json!([{"kinds": [1], "limit": 5}])).await;
+    assert_eq!(relay.stored().await.events().count(), 1);
+    let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+    let held = relay.database.run(&lock).await;
+    (relay, held)
+}
+
+fn closed(connection: ConnectionId, subscription: &str, reason: &str) -> Reply {
+    Reply::Closed {
+        connection,
+        subscription: SubscriptionId::new(subscription).unwrap(),
+        generation: 7,
+        reason: reason.to_owned(),
+    }
+}
+
+const TOO_LONG: &str = "error: the query took too long, narrow its filters";
+
 #[tokio::test]
 async fn a_query_that_takes_too_long_is_closed_at_once() {
-    let mut relay = Fixture::idle(&[("POSTGRES__STATEMENT_TIMEOUT_MS", "200")]).await;
-    relay.work();
-    with_notes(&relay, 1, "").await;
-    let _held = relay
-        .database
-        .run("BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
-        .await;
+    let (mut relay, _held) = held_up("events").await;
     let asking = relay.ask(json!([{"kinds": [1], "limit": 5}])).await;
-    let closed = Reply::Closed {
-        connection: asking,
-        subscription: SubscriptionId::new("a:b").unwrap(),
+    assert_eq!(relay.reply().await, closed(asking, "a:b", TOO_LONG));
+}
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_is_closed_at_once() {
+    let (mut relay, _held) = held_up("searchable_contents").await;
+    let asking = relay.connection();
+    let search = req(asking, json!([{"search": "word", "limit": 5}]));
+    relay.push(&NewSearch(search)).await;
+    assert_eq!(relay.reply().await, closed(asking, "a:b", TOO_LONG));
+    // It was not tried again: the next answer belongs to the next question.
+    relay.ask(json!([{"kinds": [1], "limit": 5}])).await;
+    let page = relay.stored().await;
+    assert_eq!((page.events().count(), page.header.end), (1, true));
+}
+
+#[tokio::test]
+async fn a_count_that_takes_too_long_is_closed_at_once() {
+    let (mut relay, _held) = held_up("events").await;
+    let asking = relay.connection();
+    relay.push(&count_of(asking, json!([{"kinds": [1]}]))).await;
+    let reason = "error: the count took too long, narrow its filters";
+    assert_eq!(relay.reply().await, closed(asking, "n", reason));
+}
+
+/// A COUNT of an anonymous client.
+fn count_of(connection: ConnectionId, filters: Value) -> CountRequest {
+    CountRequest {
+        v: Version,
+        connection: connection.as_str().to_owned(),
+        subscription: SubscriptionId::new("n").unwrap(),
         generation: 7,
-        reason: "error: the query took too long, narrow its filters".to_owned(),
-    };
-    assert_eq!(relay.reply().await, closed);
+        client: Client::default(),
+        filters: serde_json::from_value(filters).unwrap(),
+    }
 }
 
 #[tokio::test]
@@ -110,20 +160,11 @@ async fn a_count_is_answered_with_a_number() {
     let mut relay = Fixture::start().await;
     with_notes(&relay, 5, "").await;
     let connection = relay.connection();
-    relay
-        .push(&CountRequest {
-            v: Version,
-            connection: connection.as_str().to_owned(),
-            subscription: SubscriptionId::new("n").unwrap(),
-            generation: 3,
-            client: Client::default(),
-            filters: serde_json::from_value(json!([{"kinds": [1]}])).unwrap(),
-        })
-        .await;
+    relay.push(&count_of(connection, json!([{"kinds": [1]}]))).await;
     let count = Reply::Count {
         connection,
         subscription: SubscriptionId::new("n").unwrap(),
-        generation: 3,
+        generation: 7,
         result: r#"{"count":5}"#.to_owned(),
     };
     assert_eq!(relay.reply().await, count);

@@ -41,6 +41,53 @@ async fn an_event_that_postgres_refuses_does_not_take_its_neighbours_with_it() {
     assert_eq!(relay.dead().await, 0, "to try again would change nothing");
 }
 
+/// Events are refused three times with this code, and no more: a sequence does not come back with what is rolled back.
+fn three_times(code: &str) -> String {
+    format!(
+        "CREATE SEQUENCE refusals;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('refusals') <= 3 THEN RAISE EXCEPTION 'try again' USING ERRCODE = '{code}'; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();"
+    )
+}
+
+/// What another transaction was in the way of is stored when it is out of the way.
+async fn is_saved_in_the_end(code: &str) {
+    let mut relay = Fixture::idle(&[("QUEUE__TAKEOVER_MS", "100")]).await;
+    relay.database.run(&three_times(code)).await;
+    relay.work();
+    let events: Vec<_> = (0..3).map(|n| note(&n.to_string()).verified()).collect();
+    relay.submit(&events.iter().collect::<Vec<_>>()).await;
+    assert_eq!(
+        relay.live().await,
+        events.iter().map(|event| event.id()).collect::<Vec<_>>()
+    );
+    let oks = events.iter().map(|event| (event.id(), true, String::new()));
+    assert_eq!(relay.oks().await, oks.collect::<Vec<_>>());
+    // The next message belongs to the next job: nobody was answered twice.
+    let next = note("next").verified();
+    relay.submit(&[&next]).await;
+    assert_eq!(relay.live().await, [next.id()]);
+    assert_eq!(relay.oks().await, [(next.id(), true, String::new())]);
+    until("all jobs are done", async || {
+        relay.producer.waiting(Queue::Event).await.unwrap() == 0
+    })
+    .await;
+    assert_eq!(relay.dead().await, 0);
+}
+
+#[tokio::test]
+async fn events_that_postgres_gave_up_in_a_deadlock_are_saved_again() {
+    is_saved_in_the_end("40P01").await;
+}
+
+#[tokio::test]
+async fn events_that_could_not_be_serialized_are_saved_again() {
+    is_saved_in_the_end("40001").await;
+}
+
 #[tokio::test]
 async fn while_postgres_is_away_a_job_waits_and_is_answered_once() {
     let mut relay = Fixture::idle(&[("QUEUE__TAKEOVER_MS", "100"), ("QUEUE__MAX_ATTEMPTS", "100")]).await;
