@@ -18,12 +18,20 @@ pub fn check(data: &[u8]) {
                 "{message}"
             );
         }
+        Ok(ClientMessage::NegOpen(id, filter, said)) => {
+            let message = serde_json::json!(["NEG-OPEN", id, filter, said]).to_string();
+            assert_eq!(
+                ClientMessage::parse(&message),
+                Ok(ClientMessage::NegOpen(id, filter, said)),
+                "{message}"
+            );
+        }
         Ok(_) => {}
         Err(bad) => {
             let answer = bad.to_json();
             let parts: Vec<Value> = serde_json::from_str(&answer).expect("an answer is a JSON array");
             assert!(
-                matches!(parts[0].as_str(), Some("OK" | "CLOSED" | "NOTICE")),
+                matches!(parts[0].as_str(), Some("OK" | "CLOSED" | "NOTICE" | "NEG-ERR")),
                 "{answer}"
             );
             let reason = parts.last().and_then(Value::as_str).unwrap_or_default();

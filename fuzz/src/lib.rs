@@ -5,6 +5,7 @@ mod client_message;
 mod event_id;
 mod filter;
 mod job;
+mod negentropy;
 mod page;
 mod search;
 
@@ -12,11 +13,12 @@ mod search;
 pub type Check = fn(&[u8]);
 
 /// Name, which is also that of its folder in `corpus/`, and what is done with the bytes.
-pub const TARGETS: [(&str, Check); 6] = [
+pub const TARGETS: [(&str, Check); 7] = [
     ("client_message", client_message::check),
     ("event_id", event_id::check),
     ("filter", filter::check),
     ("job", job::check),
+    ("negentropy", negentropy::check),
     ("page", page::check),
     ("search", search::check),
 ];

@@ -1,7 +1,7 @@
 //! Whatever comes, parsing ends with a message or with an answer that is a message itself.
 
 use proptest::{collection::vec, prelude::*, sample::Index};
-use protocol::{ClientMessage, VerifiedEvent};
+use protocol::{ClientMessage, NegentropyMessage, VerifiedEvent};
 use serde_json::Value;
 
 use crate::arbitrary;
@@ -23,7 +23,18 @@ fn message() -> impl Strategy<Value = String> {
         filters().prop_map(|filters| format!(r#"["REQ","sub",{filters}]"#)),
         filters().prop_map(|filters| format!(r#"["COUNT","sub",{filters}]"#)),
         Just(r#"["CLOSE","sub"]"#.to_owned()),
+        (arbitrary::filter(), negentropy()).prop_map(|(filter, message)| {
+            let filter = serde_json::to_string(&filter).expect("a filter is JSON");
+            format!(r#"["NEG-OPEN","sub",{filter},"{message}"]"#)
+        }),
+        negentropy().prop_map(|message| format!(r#"["NEG-MSG","sub","{message}"]"#)),
+        Just(r#"["NEG-CLOSE","sub"]"#.to_owned()),
     ]
+}
+
+/// Bytes in hex.
+fn negentropy() -> impl Strategy<Value = String> {
+    vec(any::<u8>(), 1..40).prop_map(|bytes| NegentropyMessage::from_bytes(&bytes).as_hex().to_owned())
 }
 
 /// One change: a piece taken out, doubled, or replaced by something with a meaning in JSON.
@@ -48,6 +59,8 @@ fn change() -> impl Strategy<Value = (Index, usize, String)> {
             "\\u0000",
             "99999999999999999999",
             "\"EVENT\"",
+            "\"NEG-OPEN\"",
+            "\"NEG-MSG\"",
             "\"id\":",
             "[[[[",
             "#e",
@@ -77,7 +90,7 @@ fn answers_well(text: &str) -> Result<(), TestCaseError> {
     let answer = bad.to_json();
     let frame: Vec<Value> = serde_json::from_str(&answer).expect("an answer is a JSON array");
     prop_assert!(
-        matches!(frame[0].as_str(), Some("OK" | "CLOSED" | "NOTICE")),
+        matches!(frame[0].as_str(), Some("OK" | "CLOSED" | "NOTICE" | "NEG-ERR")),
         "{}",
         answer
     );
