@@ -77,6 +77,20 @@ async fn an_event_lets_in_once_and_whoever_uses_it_again_ends_both() {
 }
 
 #[tokio::test]
+async fn of_two_who_use_an_event_at_the_same_time_nobody_stays() {
+    let stack = Stack::builder().relays(2).start().await;
+    for number in 0..20 {
+        let proof = proof(&stack, "alice").tag(["relay", &stack.url_of(1)]);
+        let proof = proof.content(&number.to_string()).sign().to_string();
+        let (here, there) = (stack.url(), stack.url_of(1));
+        let (one, other) = tokio::join!(turned_away(&here, &proof), turned_away(&there, &proof));
+        for reason in [one, other] {
+            assert!(reason.starts_with("restricted: "), "{reason}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_proves_nothing_lets_nobody_in() {
     let stack = Stack::start().await;
     let good = || proof(&stack, "alice");

@@ -1,9 +1,12 @@
 //! Postgres stops, breaks connections, holds locks, runs out of space: what was answered true is stored, and the relay is
 //! back by itself.
 
+use std::time::Duration;
+
 use rand::{Rng, distr::Alphanumeric};
 use serde_json::json;
-use testkit::{Load, PrivatePostgres, Stack, StackBuilder, note};
+use testkit::{Load, PrivatePostgres, Stack, StackBuilder, TestRedis, note};
+use tokio::time::sleep;
 
 #[tokio::test]
 async fn postgres_is_stopped_at_once_and_comes_back() {
@@ -31,8 +34,7 @@ async fn its_connections_are_terminated_again_and_again() {
             .await;
     }
     let written = load.settle(&stack).await;
-    assert_eq!(written.cut_off, 0, "no client noticed");
-    assert!(written.refused.is_empty(), "{:?}", written.refused);
+    written.has_noticed_nothing();
 }
 
 /// Answers that are owed do not hold a test up.
@@ -41,6 +43,7 @@ fn impatient(postgres: &PrivatePostgres) -> StackBuilder {
         .postgres(postgres.url())
         .set("WEBSOCKET__EVENT_DEADLINE_S", 2)
         .set("WEBSOCKET__REQ_DEADLINE_S", 2)
+        .set("WEBSOCKET__COUNT_DEADLINE_S", 2)
         .set("POSTGRES__STATEMENT_TIMEOUT_MS", 1_000)
 }
 
@@ -58,6 +61,47 @@ async fn a_lock_on_events_holds_up_and_loses_nothing() {
     let closed = client.expect("CLOSED").await;
     assert!(closed[2].as_str().unwrap().starts_with("error: "), "{closed}");
     drop(lock);
+    load.goes_on(100).await;
+    let written = load.settle(&stack).await;
+    assert_eq!(written.cut_off, 0, "no client noticed");
+}
+
+/// With the settings as they are: statements are cancelled after five seconds, jobs are tried five times, and an OK has thirty.
+#[tokio::test]
+async fn a_lock_for_twenty_seconds_costs_no_event_its_ok() {
+    let postgres = PrivatePostgres::start().await;
+    let stack = Stack::builder().postgres(postgres.url()).workers(2).start().await;
+    let mut load = Load::start(&stack.url(), "alice").await;
+    load.goes_on(100).await;
+    let lock = postgres.hold("LOCK TABLE events IN ACCESS EXCLUSIVE MODE").await;
+    // The fault itself: there is nothing to wait for.
+    sleep(Duration::from_secs(20)).await;
+    drop(lock);
+    load.goes_on(100).await;
+    let written = load.settle(&stack).await;
+    assert_eq!(written.cut_off, 0, "no client noticed");
+    assert!(written.refused.is_empty(), "{:?}", written.refused);
+    assert!(written.outage > Duration::from_secs(18), "it was locked");
+    let redis = TestRedis::connect().await;
+    for queue in ["event", "req", "count"] {
+        let dead: u64 = redis
+            .run("XLEN", &[&stack.key(&format!("queue:nostr:{queue}:dead"))])
+            .await;
+        assert_eq!(dead, 0, "dead letters of {queue}");
+    }
+}
+
+#[tokio::test]
+async fn postgres_stalls() {
+    let postgres = PrivatePostgres::start().await;
+    let stack = impatient(&postgres).workers(2).start().await;
+    let mut client = stack.client().await;
+    let mut load = Load::start(&stack.url(), "alice").await;
+    load.goes_on(100).await;
+    postgres.freeze();
+    let ok = client.publish(&note("while it stalls").by("carol").sign()).await;
+    assert!(!ok.accepted && ok.message.starts_with("error: "), "{ok:?}");
+    postgres.thaw();
     load.goes_on(100).await;
     let written = load.settle(&stack).await;
     assert_eq!(written.cut_off, 0, "no client noticed");

@@ -10,6 +10,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::nip77;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const HOSTILE: &str = "198.51.100.66";
@@ -54,7 +56,12 @@ type Ask<'a> = &'a dyn Fn(usize) -> Value;
 
 #[tokio::test]
 async fn questions_of_one_address_take_turns_and_nobody_else_waits_behind_them() {
-    let stack = relay().set("PER_ADDRESS__REQS", 4).start().await;
+    // What is slow because its worker stood still is not to be paid for here.
+    let stack = relay()
+        .set("PER_ADDRESS__REQS", 4)
+        .set("PER_ADDRESS__WORK_PERCENT", 100)
+        .start()
+        .await;
     let redis = TestRedis::connect().await;
     let (mut hostile, mut again) = (client(&stack, HOSTILE).await, client(&stack, HOSTILE).await);
     let mut other = client(&stack, OTHER).await;
@@ -382,17 +389,108 @@ async fn events_over_the_bound_of_the_queue_are_refused_at_once_and_redis_does_n
         "{refused}"
     );
     let marker = note("the last").sign();
-    assert!(!hostile.publish(&marker).await.accepted);
-    let jobs = waiting(&stack, &redis, "nostr:event").await;
+    hostile.send(json!(["EVENT", marker])).await;
+    let mut refused = 1;
+    while hostile.expect("OK").await[1] != marker["id"] {
+        refused += 1;
+    }
+    let accepted = flood.len() - refused;
+    until("what was on its way is in the queue", async || {
+        events_on_their_way(&stack, &redis).await == accepted
+    })
+    .await;
+    let (jobs, bytes) = size(&stack, &redis, "nostr:event").await;
     // What was on its way when the queue became full makes some jobs more.
     assert!((3..flood.len() / 2).contains(&jobs), "{jobs} jobs");
+
+    // From now on nothing is added, whatever comes.
+    let more: Vec<Value> = (0..2_000)
+        .map(|number| note(&format!("more {number}")).sign())
+        .collect();
+    for event in &more {
+        hostile.send(json!(["EVENT", event])).await;
+    }
+    for event in &more {
+        let refused = hostile.ok_for(event).await;
+        assert!(refused.message.starts_with("rate-limited: "), "{refused:?}");
+    }
+    assert_eq!(size(&stack, &redis, "nostr:event").await, (jobs, bytes));
+
     stack.workers[0].thaw();
-    let mut accepted = 0;
-    for _ in 1..flood.len() {
-        accepted += usize::from(hostile.expect("OK").await[2] == true);
+    for _ in 0..accepted {
+        assert_eq!(hostile.expect("OK").await[2], true);
     }
     assert!(accepted > 0, "what was in the queue is stored");
     assert_eq!(hostile.count(&[json!({"kinds": [1]})]).await, accepted as u64);
+}
+
+/// Jobs in a queue, and the bytes that they take.
+async fn size(stack: &Stack, redis: &TestRedis, queue: &str) -> (usize, usize) {
+    let key = stack.key(&format!("queue:{queue}"));
+    let bytes = redis.run("MEMORY", &["USAGE", &key, "SAMPLES", "0"]).await;
+    (waiting(stack, redis, queue).await, bytes)
+}
+
+/// Everybody asks at once; how many were not refused. The NOTICE shows that a question has been read.
+async fn asked(crowd: &mut [Client], question: &Value) -> usize {
+    for client in crowd.iter_mut() {
+        client.send(question).await;
+        client.send("[]").await;
+    }
+    let mut asked = 0;
+    for client in crowd {
+        let answer = client.next().await;
+        if answer[0] == "NOTICE" {
+            asked += 1;
+            continue;
+        }
+        assert!(answer[0] == "CLOSED" || answer[0] == "NEG-ERR", "{answer}");
+        assert!(
+            answer[2].as_str().unwrap().starts_with("rate-limited: "),
+            "{answer}"
+        );
+        client.expect("NOTICE").await;
+    }
+    asked
+}
+
+#[tokio::test]
+async fn questions_over_the_bound_of_a_queue_are_refused_at_once_whoever_asks() {
+    const DEPTH: usize = 5;
+    let stack = relay().set("QUEUE__MAX_DEPTH", DEPTH).start().await;
+    let redis = TestRedis::connect().await;
+    let addresses: Vec<String> = (0..200).map(|number| format!("203.0.113.{number}")).collect();
+    let mut crowd = join_all(addresses.iter().map(|address| client(&stack, address))).await;
+    stack.workers[0].freeze();
+    for (queue, question) in [
+        ("nostr:req", json!(["REQ", "r", {"kinds": [1]}])),
+        ("nostr:search", json!(["REQ", "s", {"search": "word"}])),
+        ("nostr:count", json!(["COUNT", "c", {"kinds": [1]}])),
+        (
+            "nostr:negentropy",
+            json!(["NEG-OPEN", "n", {"kinds": [1]}, "6100000200"]),
+        ),
+    ] {
+        let (first, second) = crowd.split_at_mut(100);
+        let asked_first = asked(first, &question).await;
+        // Some may have been on their way to Redis when the queue became full.
+        assert!(
+            (DEPTH..10 * DEPTH).contains(&asked_first),
+            "{queue}: {asked_first}"
+        );
+        until(queue, async || {
+            waiting(&stack, &redis, queue).await == asked_first
+        })
+        .await;
+        let before = size(&stack, &redis, queue).await;
+        assert_eq!(asked(second, &question).await, 0, "{queue}");
+        assert_eq!(size(&stack, &redis, queue).await, before, "{queue}");
+    }
+    stack.workers[0].thaw();
+    until("what was asked is answered", async || {
+        waiting(&stack, &redis, "nostr:negentropy").await == 0
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -597,6 +695,91 @@ fn costly() -> Vec<Vec<Value>> {
         (0..20).map(|_| json!({})).collect(),
         vec![json!({"search": "the"}), json!({"search": "m:prefix t"})],
     ]
+}
+
+/// 20 filters with 1,000 authors each, since ever. In each, some of the authors have written something.
+fn literal() -> Vec<Value> {
+    let known: Vec<String> = (0..AUTHORS)
+        .map(|author| Keys::of(&author.to_string()).pubkey())
+        .collect();
+    let filter = |number: usize| {
+        let others = (0..1_000 - AUTHORS).map(|other| format!("{:064x}", 1_000_000 * number + other));
+        let authors: Vec<String> = known.iter().cloned().chain(others).collect();
+        json!({"authors": authors, "since": 0})
+    };
+    (0..20).map(filter).collect()
+}
+
+const AUTHORS: usize = 50;
+const STORED: usize = 3_000;
+
+#[tokio::test]
+async fn twenty_filters_of_a_thousand_authors_are_too_long_or_answered() {
+    let stack = relay().start().await;
+    let mut hostile = client(&stack, HOSTILE).await;
+    let of_twice_the_length = &literal()[..14];
+    hostile.start("long", of_twice_the_length).await;
+    let notice = hostile.expect("NOTICE").await;
+    assert!(notice[1].as_str().unwrap().starts_with("invalid: "), "{notice}");
+    let mut longer = vec![json!("REQ"), json!("longer")];
+    longer.extend(literal());
+    hostile.offer(Value::Array(longer)).await;
+    // By 1009, or by a reset: it is not read to its end.
+    assert!(hostile.ends().await);
+
+    for window_bytes in [0, 134_217_728] {
+        let stack = relay()
+            .set("WORKER__WINDOW_BYTES", window_bytes)
+            .set("LIMITS__MAX_MESSAGE_LENGTH", 2_000_000)
+            .set("PER_ADDRESS__WORK_PERCENT", 100)
+            .start()
+            .await;
+        let mut other = client(&stack, OTHER).await;
+        let stored: Vec<Value> = (0..STORED)
+            .map(|number| {
+                let author = (number % AUTHORS).to_string();
+                note(&number.to_string())
+                    .by(&author)
+                    .at(1_000 + number as u64)
+                    .sign()
+            })
+            .collect();
+        nip77::publish(&mut other, &stored).await;
+        let mut hostile = client(&stack, HOSTILE).await;
+        for number in 0..3 {
+            hostile.start(&format!("r{number}"), &literal()).await;
+            let mut count = vec![json!("COUNT"), json!(format!("c{number}"))];
+            count.extend(literal());
+            hostile.send(Value::Array(count)).await;
+        }
+        let newest = json!({"kinds": [1], "limit": 10});
+        let last: Vec<Value> = stored.iter().rev().take(10).cloned().collect();
+        assert_eq!(other.req("mine", &[newest]).await, last);
+        answers_the_literal(&mut hostile, &stored).await;
+    }
+}
+
+/// Each REQ and each COUNT has its end; what is answered is answered rightly.
+async fn answers_the_literal(hostile: &mut Client, stored: &[Value]) {
+    let mut found = std::collections::BTreeMap::<String, Vec<Value>>::new();
+    let mut left = 6;
+    while left > 0 {
+        let mut message = hostile.next().await;
+        let id = message[1].as_str().unwrap().to_owned();
+        match message[0].as_str().unwrap() {
+            "EVENT" => {
+                found.entry(id).or_default().push(message[2].take());
+                continue;
+            }
+            "EOSE" => {
+                let found = &found[&id];
+                assert!(!found.is_empty() && found.iter().eq(stored.iter().rev().take(found.len())));
+            }
+            "COUNT" => assert_eq!(message[2]["count"], stored.len()),
+            _ => assert!(message[2].as_str().unwrap().starts_with("error: "), "{message}"),
+        }
+        left -= 1;
+    }
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ mod health;
 mod hostile;
 mod import_export;
 mod kinds;
+mod make_run;
 mod metrics;
 mod nip01;
 mod nip01_classes;

@@ -211,20 +211,6 @@ async fn only_one_path_is_the_relay() {
     client.accepted(&note("a query changes nothing").sign()).await;
 }
 
-/// NIP-01's list, and `auth-required` of NIP-42; `unsupported` stands in an example of it.
-const PREFIXES: [&str; 10] = [
-    "duplicate",
-    "pow",
-    "blocked",
-    "rate-limited",
-    "invalid",
-    "restricted",
-    "mute",
-    "error",
-    "auth-required",
-    "unsupported",
-];
-
 #[tokio::test]
 async fn whatever_is_refused_or_repeated_says_why_with_a_known_prefix() {
     let stack = Stack::builder()
@@ -252,7 +238,7 @@ async fn whatever_is_refused_or_repeated_says_why_with_a_known_prefix() {
         let ok = client.publish(&event).await;
         let (found, text) = ok.message.split_once(": ").expect("a prefix and a text");
         assert_eq!((ok.accepted, found), (accepted, prefix), "{ok:?}");
-        assert!(PREFIXES.contains(&found) && !text.is_empty(), "{ok:?}");
+        assert!(testkit::PREFIXES.contains(&found) && !text.is_empty(), "{ok:?}");
     }
     for (filter, prefix) in [
         (json!({"authors": ["ab"]}), "invalid"),

@@ -1,9 +1,11 @@
 //! Private messages (NIPs 04, 17, 59) and those who try to learn of them in every way that there is.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::{Client, Keys, Stack, event, note};
 
-use crate::nip77::{Side, ids};
+use crate::nip77::{Side, ids, publish};
 
 const WORD: &str = "rendezvous";
 
@@ -69,14 +71,6 @@ async fn learns_nothing(client: &mut Client, messages: &[Value], is_known: bool)
         let (_, lacks) = Side::with(&[]).reconcile(client, &filter).await;
         assert!(lacks.is_empty(), "{filter} {lacks:?}");
     }
-    for filter in [json!({"search": WORD}), json!({"search": WORD, "kinds": [14]})] {
-        if filter.get("kinds").is_none() || is_known {
-            let found = client.req("s", std::slice::from_ref(&filter)).await;
-            assert!(found.is_empty(), "{filter} {found:?}");
-            client.send(json!(["CLOSE", "s"])).await;
-            assert_eq!(client.count(std::slice::from_ref(&filter)).await, 0, "{filter}");
-        }
-    }
     let prefix = if is_known {
         "restricted: "
     } else {
@@ -99,6 +93,52 @@ async fn learns_nothing(client: &mut Client, messages: &[Value], is_known: bool)
     }
 }
 
+/// A note for all that says the same word, and is there to be found.
+const PUBLIC: u16 = 1;
+
+async fn searches_in_vain(client: &mut Client, messages: &[Value], is_known: bool) {
+    let ids: Vec<&Value> = messages.iter().map(|message| &message["id"]).collect();
+    let mut filters = vec![
+        json!({"search": WORD}),
+        json!({"search": WORD, "ids": ids}),
+        json!({"search": WORD, "#t": ["secret"]}),
+        json!({"search": WORD, "authors": [Keys::of("alice").pubkey()]}),
+    ];
+    if is_known {
+        filters.push(json!({"search": WORD, "kinds": [14]}));
+    }
+    for filter in filters {
+        let mut found = client.req("s", std::slice::from_ref(&filter)).await;
+        found.retain(|event| event["kind"] != PUBLIC);
+        assert!(found.is_empty(), "{filter} {found:?}");
+        client.send(json!(["CLOSE", "s"])).await;
+        let public = u64::from(filter.as_object().is_some_and(|fields| fields.len() == 1));
+        assert_eq!(
+            client.count(std::slice::from_ref(&filter)).await,
+            public,
+            "{filter}"
+        );
+    }
+}
+
+/// Waits until what was published last is found: then everything before it is indexed, too.
+async fn is_indexed(client: &mut Client, last: &Value) {
+    let search = json!({"search": WORD});
+    let searching = async {
+        while !client
+            .req("indexed", std::slice::from_ref(&search))
+            .await
+            .contains(last)
+        {
+            client.send(json!(["CLOSE", "indexed"])).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let searched = tokio::time::timeout(Duration::from_secs(20), searching).await;
+    searched.expect("what is public is found");
+    client.send(json!(["CLOSE", "indexed"])).await;
+}
+
 #[tokio::test]
 async fn strangers_learn_nothing_by_any_command() {
     for window_bytes in [0, 134_217_728] {
@@ -111,10 +151,15 @@ async fn strangers_learn_nothing_by_any_command() {
         for message in &messages {
             writer.accepted(message).await;
         }
-        learns_nothing(&mut stack.client().await, &messages, false).await;
-        let mut carol = stack.client().await;
+        let (mut stranger, mut carol) = (stack.client().await, stack.client().await);
         carol.authenticate("carol").await;
+        learns_nothing(&mut stranger, &messages, false).await;
         learns_nothing(&mut carol, &messages, true).await;
+        let public = note(WORD).by("dave").sign();
+        writer.accepted(&public).await;
+        is_indexed(&mut writer, &public).await;
+        searches_in_vain(&mut stranger, &messages, false).await;
+        searches_in_vain(&mut carol, &messages, true).await;
 
         // It is not that nobody does.
         let filter = json!({"#t": ["secret"]});
@@ -127,6 +172,44 @@ async fn strangers_learn_nothing_by_any_command() {
             let (_, lacks) = Side::with(&[]).reconcile(&mut party, &filter).await;
             assert_eq!(lacks, ids(&found), "{name}");
         }
+    }
+}
+
+/// Postgres knows how often a tag or an author comes, in private messages too.
+#[tokio::test]
+async fn estimates_tell_strangers_nothing() {
+    let stack = Stack::builder().set("LIMITS__COUNT_MAX_COST", 1).start().await;
+    let mut writer = stack.client().await;
+    let (alice, bob) = (Keys::of("alice").pubkey(), Keys::of("bob").pubkey());
+    let message = |number: usize| {
+        let message = event(4).tag(["p", &bob]).tag(["t", "secret"]);
+        message.content(&number.to_string()).sign()
+    };
+    let public = |number: usize| note(&number.to_string()).by("dave").tag(["t", "all"]).sign();
+    let messages: Vec<Value> = (0..1_000).map(message).collect();
+    publish(&mut writer, &messages).await;
+    publish(&mut writer, &(0..1_000).map(public).collect::<Vec<_>>()).await;
+    stack.database.run("ANALYZE").await;
+    let mut carol = stack.client().await;
+    carol.authenticate("carol").await;
+    for stranger in [&mut stack.client().await, &mut carol] {
+        for filter in [
+            json!({"#p": [bob]}),
+            json!({"#t": ["secret"]}),
+            json!({"authors": [alice]}),
+            json!({"#p": [bob], "kinds": [1]}),
+            json!({"#t": ["secret"], "kinds": [1, 7]}),
+            json!({"authors": [alice], "kinds": [1]}),
+            json!({"authors": [alice], "since": 1}),
+            json!({"#t": ["secret"], "authors": [alice, bob]}),
+        ] {
+            assert_eq!(stranger.count(std::slice::from_ref(&filter)).await, 0, "{filter}");
+        }
+        stranger.send(json!(["COUNT", "all", {}])).await;
+        let all = stranger.expect("COUNT").await;
+        assert_eq!(all[2]["approximate"], true, "{all}");
+        let about = all[2]["count"].as_u64().unwrap();
+        assert!((900..1_100).contains(&about), "what is public: {all}");
     }
 }
 

@@ -1,12 +1,18 @@
 //! Processes die, Redis and Postgres break connections: nothing that was answered is lost, and everything is answered.
 
+use std::{io::Write, time::Duration};
+
 use fred::{
     interfaces::ClientLike,
     prelude::{Builder, Config},
     types::{CustomCommand, Value as Redis},
 };
 use serde_json::{Value, json};
-use testkit::{Stack, note, redis_url};
+use testkit::{Load, Process, Stack, note, redis_url};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a condition may take to come true.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_worker_killed_in_mid_job_costs_no_answer() {
@@ -70,21 +76,91 @@ async fn without_a_worker_the_answer_is_an_error_in_time() {
     assert!(client.publish(&event).await.accepted);
 }
 
+/// Waits until a relay-ws has taken so many questions of a kind.
+async fn until_taken(relay: &Process, what: &str, count: f64) {
+    let (name, deadline) = (
+        format!("relay_messages_total{{what=\"{what}\"}}"),
+        Instant::now() + PATIENCE,
+    );
+    loop {
+        let taken = relay.metric(&name).await;
+        if (taken - count).abs() < 0.5 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{taken} {what} of {count}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn sigterm_gives_the_answers_first_and_says_goodbye() {
     let mut stack = Stack::start().await;
     let mut client = stack.client().await;
+    stack.workers[0].freeze();
     let events: Vec<Value> = (0..100).map(|n| note(&n.to_string()).sign()).collect();
     for event in &events {
         client.send(json!(["EVENT", event])).await;
     }
-    client.accepted(&note("the relay has read them all").sign()).await;
-    stack.relays[0].terminate().await;
-    for event in &events {
-        assert!(client.ok_for(event).await.accepted);
+    for n in 0..5 {
+        client.start(&n.to_string(), &[json!({"kinds": [7]})]).await;
     }
-    assert_eq!(u16::from(client.closed().await.code), 1001);
-    stack.workers[0].terminate().await;
+    client.send(json!(["COUNT", "count", {"kinds": [7]}])).await;
+    for (what, count) in [("events", 100.0), ("reqs", 5.0), ("counts", 1.0)] {
+        until_taken(&stack.relays[0], what, count).await;
+    }
+    let (relay, worker) = (&mut stack.relays[0], &stack.workers[0]);
+    let answers = async {
+        // It waits for whoever has the answers.
+        let early = timeout(Duration::from_millis(300), client.next()).await;
+        assert!(early.is_err(), "{early:?}");
+        worker.thaw();
+        for event in &events {
+            assert!(client.ok_for(event).await.accepted);
+        }
+        for _ in 0..5 {
+            client.expect("EOSE").await;
+        }
+        assert_eq!(client.expect("COUNT").await[2]["count"], 0);
+        assert_eq!(u16::from(client.closed().await.code), 1001);
+    };
+    tokio::join!(relay.terminate(), answers);
+}
+
+/// What was read is answered; what was not goes to the next relay-ws, as clients that come back send it again.
+#[tokio::test]
+async fn who_writes_without_a_pause_does_not_hold_up_the_end() {
+    // Far longer than the end is waited for here.
+    let mut stack = Stack::builder().set("WEBSOCKET__DRAIN_S", 600).start().await;
+    let mut loads = Vec::new();
+    for author in ["alice", "bob", "carol", "dave", "erin", "frank"] {
+        loads.push(Load::start(&stack.url(), author).await);
+    }
+    for load in &mut loads {
+        load.goes_on(50).await;
+    }
+    stack.relays[0].terminate().await;
+    stack.relays[0].restart().await;
+    for load in loads {
+        let written = load.settle(&stack).await;
+        assert!(written.refused.is_empty(), "{:?}", written.refused);
+    }
+}
+
+/// How long a process that has nothing to do is away when it is told to end and started again.
+#[tokio::test]
+async fn an_idle_process_is_ready_again_within_seconds() {
+    let mut stack = Stack::start().await;
+    let Stack { relays, workers, .. } = &mut stack;
+    for (name, process) in [("relay-ws", &mut relays[0]), ("worker", &mut workers[0])] {
+        let began = Instant::now();
+        process.terminate().await;
+        let ended = began.elapsed();
+        process.restart().await;
+        let away = began.elapsed();
+        let report = format!("{name}: ended after {ended:.1?}, ready again after {away:.1?}\n");
+        std::io::stderr().write_all(report.as_bytes()).unwrap();
+        assert!(away < Duration::from_secs(5), "{report}");
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use testkit::{Client, Stack, note, redis_url};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,6 +49,37 @@ impl Raw {
             (first, payload)
         };
         tokio::time::timeout(PATIENCE, reading).await.unwrap()
+    }
+
+    /// Sends the head of a frame of so many bytes, and some of them.
+    async fn begin(&mut self, first: u8, length: usize, payload: &[u8]) {
+        let mut frame = vec![first, 0xff];
+        frame.extend_from_slice(&(length as u64).to_be_bytes());
+        frame.extend_from_slice(&[0; 4]);
+        frame.extend_from_slice(payload);
+        // The relay may have had enough before all of it was sent.
+        let _sent = self.0.write_all(&frame).await;
+    }
+
+    /// The close code with which the relay ends it; none if it ends without.
+    async fn close_code(mut self) -> Option<u16> {
+        loop {
+            let first = self.0.read_u8().await.ok()?;
+            let length = self.0.read_u8().await.ok()?;
+            assert!(length < 127, "nothing long is said");
+            let length = if length == 126 {
+                self.0.read_u16().await.ok()?
+            } else {
+                u16::from(length)
+            };
+            let mut payload = vec![0; length.into()];
+            self.0.read_exact(&mut payload).await.ok()?;
+            match first {
+                0x88 => return Some(u16::from_be_bytes([payload[0], payload[1]])),
+                0x89 => self.send(0x8a, &payload).await,
+                _ => {}
+            }
+        }
     }
 
     /// Sends a short frame. A mask of zeros is a mask.
@@ -246,4 +278,111 @@ async fn addresses_come_from_trusted_proxies_only() {
         };
         assert_eq!(tokio::time::timeout(PATIENCE, seen).await.unwrap(), expected);
     }
+}
+
+/// Fragments without an end, and frames whose second half does not come.
+#[tokio::test]
+async fn halves_of_messages_are_bounded_for_an_address_and_others_do_not_notice() {
+    const HALF: usize = 500_000;
+    const MOST: usize = 4_000_000;
+    let stack = Stack::builder()
+        .set("WEBSOCKET__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#)
+        .set("PER_ADDRESS__UNFINISHED_BYTES", MOST)
+        .start()
+        .await;
+    let before = stack.relays[0].peak_memory();
+    let mut ends = JoinSet::new();
+    for number in 0..80 {
+        let (mut socket, _) = Raw::open(&stack, "X-Forwarded-For: 198.51.100.66\r\n").await;
+        let (first, length) = if number % 2 == 0 {
+            (0x01, HALF)
+        } else {
+            (0x81, 2 * HALF)
+        };
+        ends.spawn(async move {
+            socket.begin(first, length, &vec![b'['; HALF]).await;
+            socket.close_code().await
+        });
+    }
+    let ending = async {
+        let mut codes = Vec::new();
+        while codes.len() < 80 - MOST / HALF {
+            codes.push(ends.join_next().await.unwrap().unwrap());
+        }
+        codes
+    };
+    let codes = tokio::time::timeout(PATIENCE, ending)
+        .await
+        .expect("what is too much ends");
+    assert!(
+        codes.contains(&Some(4001)) && codes.iter().flatten().all(|code| *code == 4001),
+        "{codes:?}"
+    );
+    let grown = stack.relays[0].peak_memory() - before;
+    assert!(
+        grown < 25_000_000,
+        "{grown} bytes more for {} bytes of halves",
+        80 * HALF
+    );
+    let mut other = stack.client().await;
+    other.accepted(&note(&"a".repeat(60_000)).sign()).await;
+}
+
+#[tokio::test]
+async fn a_message_that_never_ends_ends_its_connection_pongs_or_not() {
+    let stack = Stack::builder()
+        .set("WEBSOCKET__PING_INTERVAL_S", 1)
+        .set("WEBSOCKET__IDLE_TIMEOUT_S", 3)
+        .start()
+        .await;
+    let (mut fragments, _) = Raw::open(&stack, "").await;
+    let (mut drips, _) = Raw::open(&stack, "").await;
+    fragments.send(0x01, b"[\"REQ\",").await;
+    drips.begin(0x81, 1_000, b"[\"REQ\",").await;
+    let (dripping, mut drop_by_drop) = drips.0.into_split();
+    let drops = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        while drop_by_drop.write_all(b" ").await.is_ok() {
+            ticks.tick().await;
+        }
+    });
+    let closed = tokio::time::timeout(PATIENCE, fragments.close_code()).await;
+    assert_eq!(closed.expect("it ends"), Some(3408));
+    let mut read = dripping;
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, read.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "it ends");
+    let code = 3408_u16.to_be_bytes();
+    let says_so = |four: &[u8]| four[0] == 0x88 && four[2..] == code;
+    assert!(rest.windows(4).any(says_so), "{rest:?}");
+    drops.abort();
+}
+
+#[tokio::test]
+async fn half_a_handshake_is_not_waited_for() {
+    let stack = Stack::builder()
+        .set("WEBSOCKET__HANDSHAKE_TIMEOUT_S", 1)
+        .start()
+        .await;
+    let mut stream = TcpStream::connect(stack.address()).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: rel").await.unwrap();
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "it ends");
+}
+
+/// Who finds no room in the system's queue tries again after a second, or later.
+#[tokio::test]
+async fn a_crowd_finds_room_at_the_door() {
+    let stack = Stack::start().await;
+    stack.relays[0].freeze();
+    let mut crowd: Vec<TcpStream> = Vec::new();
+    for _ in 0..2_000 {
+        let coming = TcpStream::connect(stack.address());
+        let came = tokio::time::timeout(PATIENCE, coming).await;
+        crowd.push(came.expect("there is room").unwrap());
+    }
+    stack.relays[0].thaw();
+    drop(crowd);
+    stack.client().await.accepted(&note("the last").sign()).await;
 }

@@ -90,6 +90,11 @@ impl Client {
             .expect("the relay takes a message");
     }
 
+    /// The same where the relay may end the connection before it has read all of it.
+    pub async fn offer(&mut self, text: impl ToString) {
+        let _ended = self.socket.send(Message::text(text.to_string())).await;
+    }
+
     /// Sends any frame.
     pub async fn send_frame(&mut self, frame: Message) {
         self.socket.send(frame).await.expect("the relay takes a frame");

@@ -1,6 +1,7 @@
 //! A database per test, copied from a template that has the schema.
 
 use std::{
+    collections::BTreeSet,
     str::FromStr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -175,6 +176,19 @@ pub(crate) async fn migrate(url: &str) {
 pub(crate) async fn run_at(url: &str, sql: &str) {
     let mut session = PgConnection::connect(url).await.expect("Postgres answers");
     run(&mut session, sql).await;
+}
+
+/// Which of these events stand in a database.
+pub(crate) async fn stored_at(url: &str, ids: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut session = PgConnection::connect(url).await.expect("Postgres answers");
+    let ids: Vec<&String> = ids.iter().collect();
+    let asked = "SELECT encode(id, 'hex') FROM events WHERE id = ANY (SELECT decode(hex, 'hex') FROM unnest($1::text[]) hex)";
+    let stored: Vec<String> = sqlx::query_scalar(asked)
+        .bind(ids)
+        .fetch_all(&mut session)
+        .await
+        .expect("events");
+    stored.into_iter().collect()
 }
 
 /// A session with an open transaction.

@@ -107,26 +107,39 @@ impl PrivateRedis {
         self.0.signal(Signal::SIGCONT);
     }
 
-    /// Runs a command of words without spaces; the answer as it comes on the wire.
-    pub async fn order(&self, command: &str) -> String {
-        self.try_order(command).await.expect("Redis answers")
+    /// Runs a command, which Redis has to take: a word may hold spaces. The answer as it comes on the wire.
+    pub async fn order(&self, words: &[&str]) -> String {
+        let answer = tokio::time::timeout(PATIENCE, self.try_order(words)).await;
+        let answer = answer.expect("Redis answers in time").expect("Redis answers");
+        assert!(!answer.starts_with('-'), "{words:?}: {answer}");
+        answer
     }
 
-    async fn try_order(&self, command: &str) -> Option<String> {
+    /// The same where the answer is a number.
+    pub async fn number(&self, words: &[&str]) -> u64 {
+        let answer = self.order(words).await;
+        let number = answer.trim().strip_prefix(':').expect("a number");
+        number.parse().expect("a number")
+    }
+
+    /// What it has logged since it was made.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(log_of(&self.0.folder)).expect("its log")
+    }
+
+    async fn try_order(&self, words: &[&str]) -> Option<String> {
         let mut stream = TcpStream::connect(&self.0.address).await.ok()?;
-        stream
-            .write_all(format!("{command}\r\nQUIT\r\n").as_bytes())
-            .await
-            .ok()?;
+        let request = [in_resp(words), in_resp(&["QUIT"])].concat();
+        stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
-        Some(answer)
+        Some(answer.strip_suffix("+OK\r\n").unwrap_or(&answer).to_owned())
     }
 
     async fn answers(&self) {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            let pong = self.try_order("PING").await;
+            let pong = self.try_order(&["PING"]).await;
             if pong.is_some_and(|answer| answer.starts_with("+PONG")) {
                 return;
             }
@@ -134,6 +147,16 @@ impl PrivateRedis {
         }
         panic!("Redis does not answer, see {}", self.0.folder.display());
     }
+}
+
+/// A command as Redis reads it: each word with its length, so that it may be anything.
+fn in_resp(words: &[&str]) -> String {
+    let words_in_resp = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    format!("*{}\r\n{}", words.len(), words_in_resp.collect::<String>())
+}
+
+fn log_of(folder: &Path) -> PathBuf {
+    folder.with_extension("log")
 }
 
 fn launch_redis(folder: &Path, address: &str) -> Child {
@@ -152,7 +175,7 @@ fn launch_redis(folder: &Path, address: &str) -> Child {
     command
         .args(["--maxmemory-policy", "noeviction", "--dir"])
         .arg(folder);
-    quietly(&mut command, &folder.with_extension("log"))
+    quietly(&mut command, &log_of(folder))
 }
 
 /// A Postgres cluster whose database has the schema.
@@ -207,6 +230,24 @@ impl PrivatePostgres {
         self.0.end(Signal::SIGQUIT);
     }
 
+    /// It is there and does nothing, the processes of its connections included.
+    pub fn freeze(&self) {
+        self.signal_all(Signal::SIGSTOP);
+    }
+
+    /// After [`Self::freeze`]: it goes on.
+    pub fn thaw(&self) {
+        self.signal_all(Signal::SIGCONT);
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        // The postmaster first: it starts no other then.
+        self.0.signal(signal);
+        for child in children(self.0.child.id()) {
+            send(child, signal);
+        }
+    }
+
     /// Runs SQL in the database.
     pub async fn run(&self, sql: &str) {
         crate::database::run_at(&self.url(), sql).await;
@@ -259,9 +300,24 @@ impl PrivatePostgres {
     }
 }
 
+impl Drop for PrivatePostgres {
+    fn drop(&mut self) {
+        // Who is frozen would not notice that the server is gone.
+        for child in children(self.0.child.id()) {
+            send(child, Signal::SIGCONT);
+        }
+    }
+}
+
+/// To a process that may have ended meanwhile.
+fn send(pid: u32, signal: Signal) {
+    let _sent = kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal);
+}
+
+/// None when it has ended.
 fn children(parent: u32) -> Vec<u32> {
-    let tasks = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-    let children = tasks.expect("the server runs");
+    let children =
+        std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
     children
         .split_whitespace()
         .filter_map(|pid| pid.parse().ok())

@@ -92,6 +92,15 @@ impl Process {
         get(&self.health, "/metrics").await.expect("metrics")
     }
 
+    /// One of them: its name, with its labels as they are written there. Zero until it is counted.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let metrics = self.metrics().await;
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
@@ -139,16 +148,35 @@ impl Process {
             .insert(format!("SWITCHYARD_{key}"), value.to_string());
     }
 
-    /// Starts it again with a clock that differs by so much: `+3600s`. What measures time that passes stays as it is.
+    /// Starts it again with a clock that differs by so much, `+3600s`, and that can be set while it runs. What measures time that passes
+    /// stays as it is.
     pub async fn restart_with_clock(&mut self, offset: &str) {
+        self.set_clock(offset);
+        let (library, clock) = (faketime(), self.clock());
         for (key, value) in [
-            ("LD_PRELOAD", faketime().to_str().expect("a path of letters")),
-            ("FAKETIME", offset),
+            ("LD_PRELOAD", library.to_str().expect("a path of letters")),
+            (
+                "FAKETIME_TIMESTAMP_FILE",
+                clock.to_str().expect("a path of letters"),
+            ),
+            ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ] {
             self.environment.insert(key.to_owned(), value.to_owned());
         }
         self.restart().await;
+    }
+
+    /// After [`Self::restart_with_clock`]: its clock jumps.
+    pub fn set_clock(&self, offset: &str) {
+        // In one step: it is read all the time.
+        let (new, clock) = (self.log.with_extension("new-clock"), self.clock());
+        std::fs::write(&new, offset).expect("a file for its clock");
+        std::fs::rename(&new, &clock).expect("a file for its clock");
+    }
+
+    fn clock(&self) -> PathBuf {
+        self.log.with_extension("clock")
     }
 
     /// The most memory that it has had so far, in bytes.
@@ -175,6 +203,7 @@ impl Drop for Process {
         // It may have ended already.
         let _ended = self.child.kill();
         let _status = self.child.wait();
+        std::fs::remove_file(self.clock()).ok();
         if std::thread::panicking() {
             let log = self.log();
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
@@ -230,6 +259,13 @@ fn faketime() -> PathBuf {
         .expect("libfaketime is installed: scripts/services install test")
 }
 
+/// The folder of our binaries.
+pub fn binaries() -> PathBuf {
+    let mut folder = binary("relay-ws");
+    folder.pop();
+    folder
+}
+
 /// Beside the test's own executable, in the target folder's profile.
 fn binary(name: &str) -> PathBuf {
     let mut path = std::env::current_exe().expect("a test has a path");
@@ -242,9 +278,11 @@ fn binary(name: &str) -> PathBuf {
     panic!("{name} is not built: run `cargo build --bins` first");
 }
 
+/// An address of 127.0.0.1 that nobody listens on.
+///
 /// Not one of those that the system gives to outgoing connections: such a connection could take it before the process
 /// listens, or while it is restarted. And for the life of this test none that another test was given.
-pub(crate) fn free_address() -> String {
+pub fn free_address() -> String {
     static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
     let folder = top().join(".data/test/ports");
     std::fs::create_dir_all(&folder).expect("a folder for the locks of ports");

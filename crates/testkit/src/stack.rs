@@ -19,6 +19,8 @@ pub struct Stack {
     pub admin: Option<Process>,
     /// The database.
     pub database: TestDatabase,
+    /// The URL of the Postgres that it works on.
+    pub postgres: String,
     /// Prefix of all keys and channels.
     pub namespace: String,
     addresses: Vec<String>,
@@ -140,7 +142,7 @@ impl StackBuilder {
         let mut common = self.settings;
         common.insert("REDIS_URL".to_owned(), self.redis.unwrap_or_else(redis_url));
         let postgres = self.postgres.unwrap_or_else(|| database.url.clone());
-        common.insert("DATABASE_URL".to_owned(), postgres);
+        common.insert("DATABASE_URL".to_owned(), postgres.clone());
         common.insert("SWITCHYARD_REDIS__NAMESPACE".to_owned(), namespace.clone());
         common
             .entry("SWITCHYARD_POSTGRES__MAX_CONNECTIONS".to_owned())
@@ -175,6 +177,7 @@ impl StackBuilder {
             workers,
             admin,
             database,
+            postgres,
             namespace,
             addresses,
             admin_address,
