@@ -24,5 +24,5 @@ CMD ["worker"]
 
 FROM base AS admin
 COPY --from=build /out/admin /usr/local/bin/
-EXPOSE 3001 9303
+EXPOSE 3010 9303
 CMD ["admin"]

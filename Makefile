@@ -10,7 +10,7 @@ run: ## set everything up and run the relay until Ctrl-C
 test: ## run every test against a private Redis and Postgres
 	@scripts/services with test scripts/test
 
-bench: ## measure ingest, queries, fan-out and idle connections
+bench: ## measure ingest, queries, live delivery, fan-out, idle connections and floods
 	@scripts/bench
 
 soak: ## inject faults again and again, for an hour

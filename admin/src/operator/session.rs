@@ -47,7 +47,7 @@ pub async fn load(State(app): State<App>, mut request: Request, next: Next) -> R
         address: client_address(
             peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             headers,
-            &app.config.websocket.trusted_proxies,
+            &app.config.websocket,
         ),
         user_agent: text(headers, header::USER_AGENT.as_str())
             .chars()

@@ -126,8 +126,9 @@ fn named(name: &str) -> Result<Queue, PageError> {
 
 /// `<unix ms>-<number>`: nothing else is sent to Redis.
 fn entry_id(text: &str) -> Result<&str, PageError> {
+    // Beyond 64 bits Redis calls it an error.
     let is_number =
-        |part: &str| !part.is_empty() && part.len() <= 20 && part.bytes().all(|byte| byte.is_ascii_digit());
+        |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u64>().is_ok();
     match text.split_once('-') {
         Some((ms, number)) if is_number(ms) && is_number(number) => Ok(text),
         _ => Err(PageError::NotFound),
@@ -148,7 +149,19 @@ mod tests {
     #[test]
     fn only_what_is_an_entry_is_asked_for() {
         assert!(entry_id("1700000000000-0").is_ok());
-        for text in ["", "-", "+", "1", "1-", "-1", "(1-0", "1-0 COUNT 9", "$", "1-0-0"] {
+        for text in [
+            "",
+            "-",
+            "+",
+            "1",
+            "1-",
+            "-1",
+            "(1-0",
+            "1-0 COUNT 9",
+            "$",
+            "1-0-0",
+            "18446744073709551616-0",
+        ] {
             assert!(entry_id(text).is_err(), "{text}");
         }
         assert_eq!(added_ms("1700000000000-3"), 1_700_000_000_000);
