@@ -1,6 +1,9 @@
 //! Redis stops, stalls, forgets, refuses: what was answered true is stored, and the relay is back by itself.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use testkit::{Client, Load, PrivateRedis, Stack, StackBuilder, note};
@@ -88,9 +91,12 @@ async fn kill_subscriber(redis: &PrivateRedis) -> u64 {
     redis.number(&["CLIENT", "KILL", "TYPE", "pubsub"]).await
 }
 
-/// Waits until so many jobs are in the queue of events, taken or not.
-async fn until_jobs(redis: &PrivateRedis, stack: &Stack, jobs: u64) {
-    let (queue, deadline) = (stack.key("queue:nostr:event"), Instant::now() + PATIENCE);
+/// Waits until so many jobs are in a queue, taken or not.
+async fn until_jobs(redis: &PrivateRedis, stack: &Stack, queue: &str, jobs: u64) {
+    let (queue, deadline) = (
+        stack.key(&format!("queue:nostr:{queue}")),
+        Instant::now() + PATIENCE,
+    );
     while redis.number(&["XLEN", &queue]).await != jobs {
         assert!(Instant::now() < deadline, "there are never {jobs} jobs");
         sleep(Duration::from_millis(10)).await;
@@ -107,12 +113,12 @@ async fn oks_that_are_lost_with_the_pubsub_connection_come_all_the_same() {
     stack.workers[0].freeze();
     for (note, jobs) in notes.iter().zip(1..) {
         client.send(json!(["EVENT", note])).await;
-        until_jobs(&redis, &stack, jobs).await;
+        until_jobs(&redis, &stack, "event", jobs).await;
     }
     stack.relays[0].freeze();
     assert_eq!(kill_subscriber(&redis).await, 1);
     stack.workers[0].thaw();
-    until_jobs(&redis, &stack, 0).await;
+    until_jobs(&redis, &stack, "event", 0).await;
     stack.relays[0].thaw();
     for note in &notes {
         let ok = client.ok_for(note).await;
@@ -122,6 +128,50 @@ async fn oks_that_are_lost_with_the_pubsub_connection_come_all_the_same() {
     assert!(
         known.accepted && known.message.starts_with("duplicate: "),
         "{known:?}"
+    );
+}
+
+/// Whatever of an answer is lost, the question is asked again.
+#[tokio::test]
+async fn questions_whose_answers_are_lost_are_asked_again() {
+    let redis = PrivateRedis::start().await;
+    let stack = Stack::builder().redis(redis.url()).start().await;
+    let mut client = stack.client().await;
+    // More than a page.
+    for number in 0..130 {
+        client.publish(&note(&number.to_string()).sign()).await;
+    }
+    let queues = [("req", "REQ"), ("count", "COUNT"), ("negentropy", "NEG-OPEN")];
+    stack.workers[0].freeze();
+    for (queue, verb) in queues {
+        let mut question = json!([verb, queue, {"kinds": [1]}]);
+        if verb == "NEG-OPEN" {
+            question
+                .as_array_mut()
+                .expect("an array")
+                .push(json!("6100000200"));
+        }
+        client.send(question).await;
+        until_jobs(&redis, &stack, queue, 1).await;
+    }
+    stack.relays[0].freeze();
+    assert_eq!(kill_subscriber(&redis).await, 1);
+    stack.workers[0].thaw();
+    for (queue, _) in queues {
+        until_jobs(&redis, &stack, queue, 0).await;
+    }
+    stack.relays[0].thaw();
+    let (mut answers, mut ends) = (BTreeMap::new(), 0);
+    while ends < queues.len() {
+        let message = client.next().await;
+        let verb = message[0].as_str().expect("a verb").to_owned();
+        ends += usize::from(verb != "EVENT");
+        *answers.entry(verb).or_insert(0) += 1;
+    }
+    let expected = [("COUNT", 1), ("EOSE", 1), ("EVENT", 130), ("NEG-MSG", 1)];
+    assert_eq!(
+        answers,
+        expected.map(|(verb, times)| (verb.to_owned(), times)).into()
     );
 }
 

@@ -166,12 +166,14 @@ impl Connection {
     }
 
     /// Takes a subscription out if it is still this one.
-    pub fn unsubscribe_generation(&self, id: &str, generation: u64) -> Option<Registered> {
+    pub fn unsubscribe_this(&self, subscription: &Subscription) -> Option<Registered> {
         let mut subscriptions = self.subscriptions.lock();
-        let is_it = subscriptions
-            .get(id)
-            .is_some_and(|s| s.subscription.generation == generation);
-        if is_it { subscriptions.remove(id) } else { None }
+        let registered = subscriptions.get(subscription.id.as_str())?;
+        if std::ptr::eq(&raw const *registered.subscription, subscription) {
+            subscriptions.remove(subscription.id.as_str())
+        } else {
+            None
+        }
     }
 
     /// Takes all out.

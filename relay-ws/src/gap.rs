@@ -1,7 +1,8 @@
 //! Making up for messages that pub/sub lost: Redis cuts off a subscriber that is too slow, and connections break.
 //!
-//! Answers that are owed have deadlines. New events are asked for once more, from the last sequence number that was seen;
-//! what had come already is known as such and goes to nobody twice. Who is owed an OK for one of them gets it then.
+//! Questions without an answer are asked again. New events are asked for once more, from the last sequence number that was seen;
+//! what had come already is known as such and goes to nobody twice. Who is owed an OK for one of them gets it then. Whatever else is
+//! owed has its deadline.
 
 use std::sync::Arc;
 

@@ -45,6 +45,7 @@ pub async fn listen(relay: Weak<Relay>, mut subscriber: Subscriber) {
                 relay.copier.forget_echoes();
                 relay.doubts.of_all.store(true, Ordering::Relaxed);
                 gaps.make_up(&relay);
+                relay.ask_again();
             }
         }
     }
@@ -168,8 +169,10 @@ impl Relay {
             } => {
                 if connection.settle(&Debt::Count(subscription.clone(), generation)) > 0 {
                     connection.line.closed(subscription.as_str(), &reason);
-                } else {
-                    self.close_subscription(connection, subscription.as_str(), generation, &reason);
+                } else if let Some(subscription) = connection.subscription(subscription.as_str())
+                    && subscription.generation() == generation
+                {
+                    self.close_subscription(connection, &subscription, &reason);
                 }
             }
             Reply::Level { pubkey, level, .. } => {

@@ -89,8 +89,7 @@ impl Relay {
         for subscription in connection.subscriptions() {
             let kinds = subscription.filters.iter().map(|filter| filter.kinds.as_deref());
             if level < config.min_level_to_ask(config.auth.min_level_req, kinds) {
-                let (id, generation) = (subscription.id.as_str(), subscription.generation);
-                self.close_subscription(connection, id, generation, &reason);
+                self.close_subscription(connection, &subscription, &reason);
             }
         }
         for id in connection.reconciliations.end_all() {

@@ -117,12 +117,7 @@ impl Relay {
     fn close_overrun(&self, subscription: &Subscription) {
         let reason = "error: too many new events came while stored ones were read, ask again";
         if let Some(connection) = self.connections.get(subscription.line().id()) {
-            self.close_subscription(
-                &connection,
-                subscription.id.as_str(),
-                subscription.generation,
-                reason,
-            );
+            self.close_subscription(&connection, subscription, reason);
         }
     }
 

@@ -25,7 +25,7 @@ use crate::{
 const ALONE: usize = 64;
 
 /// A question and who asks it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Asking {
     connection: Arc<Connection>,
     ticket: Ticket,
@@ -35,7 +35,7 @@ pub struct Asking {
     what: What,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum What {
     /// The filters are the subscription's: what is replaced holds no memory.
     Req(Weak<Subscription>),
@@ -48,7 +48,7 @@ impl Asking {
     pub fn req(connection: &Arc<Connection>, subscription: &Arc<Subscription>, patience_s: u32) -> Self {
         let queue = queue_of(&subscription.filters);
         let what = What::Req(Arc::downgrade(subscription));
-        Self::new(connection, subscription.generation, queue, patience_s, what)
+        Self::new(connection, subscription.generation(), queue, patience_s, what)
     }
 
     /// For a number.
@@ -91,7 +91,7 @@ impl Asking {
                     v: Version,
                     connection: connection.id.as_str().to_owned(),
                     subscription: subscription.id.clone(),
-                    generation: subscription.generation,
+                    generation: subscription.generation(),
                     client: (*connection.client()).clone(),
                     filters: subscription
                         .filters
@@ -116,12 +116,7 @@ impl Asking {
             What::Req(subscription) => {
                 if let Some(subscription) = subscription.upgrade() {
                     let reason = "error: could not ask for stored events, try again later";
-                    relay.close_subscription(
-                        connection,
-                        subscription.id.as_str(),
-                        subscription.generation,
-                        reason,
-                    );
+                    relay.close_subscription(connection, &subscription, reason);
                 }
             }
             What::Count(job) => {
@@ -156,6 +151,21 @@ impl Question for Asking {
 
     fn until(&self) -> Instant {
         Instant::now() + self.patience
+    }
+
+    fn anew(&self) -> Option<(Ticket, Self)> {
+        let mut anew = self.clone();
+        match &self.what {
+            What::Req(subscription) => {
+                let generation = self.connection.next_generation();
+                subscription.upgrade().filter(|s| s.ask_anew(generation))?;
+                anew.ticket.1 = generation;
+            }
+            // One message is the whole answer: it counts once, whichever comes first.
+            What::Count(_) | What::Reconcile(_) if self.is_wanted() => {}
+            What::Count(_) | What::Reconcile(_) => return None,
+        }
+        Some((anew.ticket, anew))
     }
 }
 
@@ -195,8 +205,15 @@ impl Relay {
         }
     }
 
+    /// Asks once more whatever has not been answered: answers may have been lost.
+    pub fn ask_again(self: &Arc<Self>) {
+        for question in self.turns.again() {
+            self.ask_now(question);
+        }
+    }
+
     /// The socket is read on meanwhile.
-    fn ask_now(self: &Arc<Self>, question: Asking) {
+    fn ask_now(self: &Arc<Self>, question: Arc<Asking>) {
         let relay = Arc::clone(self);
         self.runtime.spawn(async move {
             match question.enqueue(&relay).await {

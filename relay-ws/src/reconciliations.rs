@@ -23,7 +23,7 @@ struct Open {
 /// What it is about.
 #[derive(Debug, Clone)]
 pub struct Topic {
-    /// Tells it from others of the same name.
+    /// Number of the message that is answered, or has been answered last: no other of this connection had it.
     pub generation: u64,
     /// The events.
     pub filter: Filter,
@@ -58,11 +58,12 @@ impl Reconciliations {
         true
     }
 
-    /// The client has sent a further message. What is out of turn ends the reconciliation.
-    pub fn asked(&self, id: &SubscriptionId) -> Result<Topic, Unanswerable> {
+    /// The client has sent a further message, which gets this number. What is out of turn ends the reconciliation.
+    pub fn asked(&self, id: &SubscriptionId, generation: u64) -> Result<Topic, Unanswerable> {
         let mut all = self.0.lock();
         let open = all.get_mut(id).ok_or(Unanswerable::NotOpen)?;
         if open.waits_since.take().is_some() {
+            open.topic.generation = generation;
             return Ok(open.topic.clone());
         }
         all.remove(id);
@@ -132,14 +133,22 @@ mod tests {
     #[test]
     fn messages_alternate_and_successors_are_told_apart() {
         let (all, id) = (Reconciliations::default(), SubscriptionId::new("sync").unwrap());
-        assert_eq!(all.asked(&id).unwrap_err(), Unanswerable::NotOpen);
+        assert_eq!(all.asked(&id, 1).unwrap_err(), Unanswerable::NotOpen);
         assert!(all.open(&id, topic(1), 1));
         assert!(all.open(&id, topic(2), 1), "in the place of the first");
         assert!(!all.open(&SubscriptionId::new("other").unwrap(), topic(3), 1));
         assert!(!all.answered(&id, 1) && all.answered(&id, 2));
-        assert_eq!(all.asked(&id).unwrap().generation, 2);
-        assert_eq!(all.asked(&id).unwrap_err(), Unanswerable::OutOfTurn);
-        assert_eq!(all.asked(&id).unwrap_err(), Unanswerable::NotOpen, "it is over");
+        assert_eq!(all.asked(&id, 3).unwrap().generation, 3);
+        assert!(
+            !all.answered(&id, 2),
+            "the answer to an earlier message, once more"
+        );
+        assert_eq!(all.asked(&id, 4).unwrap_err(), Unanswerable::OutOfTurn);
+        assert_eq!(
+            all.asked(&id, 5).unwrap_err(),
+            Unanswerable::NotOpen,
+            "it is over"
+        );
     }
 
     #[test]

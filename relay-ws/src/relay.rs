@@ -31,7 +31,7 @@ use crate::{
     recent::{Recent, RecentIds},
     rulings::RulingsInForce,
     settings::Settings,
-    subscriptions::LiveIndex,
+    subscriptions::{LiveIndex, Subscription},
     turns::Turns,
     verifier::{Checked, Purpose, Submission, Verifier},
 };
@@ -172,11 +172,11 @@ impl Relay {
         }
     }
 
-    /// Closes a subscription if it is still the one meant, and says why.
-    pub fn close_subscription(&self, connection: &Connection, id: &str, generation: u64, reason: &str) {
-        if let Some(registered) = connection.unsubscribe_generation(id, generation) {
+    /// Closes a subscription unless it has been closed or replaced, and says why.
+    pub fn close_subscription(&self, connection: &Connection, subscription: &Subscription, reason: &str) {
+        if let Some(registered) = connection.unsubscribe_this(subscription) {
             self.end(connection.id, &registered);
-            connection.line.closed(id, reason);
+            connection.line.closed(subscription.id.as_str(), reason);
         }
     }
 
@@ -209,12 +209,7 @@ impl Relay {
             subscription.forget(now);
             if subscription.give_up(now) {
                 counter!("relay_answers_overdue_total").increment(1);
-                self.close_subscription(
-                    connection,
-                    subscription.id.as_str(),
-                    subscription.generation,
-                    LATE,
-                );
+                self.close_subscription(connection, &subscription, LATE);
             }
         }
     }

@@ -7,6 +7,7 @@
 use std::{
     collections::VecDeque,
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -31,22 +32,25 @@ pub struct Turns<Q>(Mutex<State<Q>>);
 #[derive(Debug)]
 struct State<Q> {
     lanes: AHashMap<Lane, Questions<Q>>,
-    asked: AHashMap<Ticket, Asked>,
+    asked: AHashMap<Ticket, Asked<Q>>,
 }
 
 /// A question that a worker has, or will have next.
 #[derive(Debug)]
-struct Asked {
+struct Asked<Q> {
     lane: Lane,
+    /// In case that its answer is lost.
+    question: Arc<Q>,
     since: Instant,
     /// Then no answer comes any more.
     until: Instant,
 }
 
-impl Asked {
-    fn now(lane: Lane, question: &impl Question) -> Self {
+impl<Q: Question> Asked<Q> {
+    fn now(lane: Lane, question: &Arc<Q>) -> Self {
         Self {
             lane,
+            question: Arc::clone(question),
             since: Instant::now(),
             until: question.until(),
         }
@@ -61,11 +65,13 @@ struct Questions<Q> {
 }
 
 /// What can be asked.
-pub trait Question {
+pub trait Question: Sized {
     /// Whether somebody still waits for the answer.
     fn is_wanted(&self) -> bool;
     /// Until when an answer may come if it is asked now.
     fn until(&self) -> Instant;
+    /// The same question once more, and its number then; `None` if nobody waits for the answer any more.
+    fn anew(&self) -> Option<(Ticket, Self)>;
 }
 
 impl<Q> Default for Turns<Q> {
@@ -79,7 +85,7 @@ impl<Q> Default for Turns<Q> {
 
 impl<Q: Question> Turns<Q> {
     /// Hands in a question. It comes back if it may be asked at once: when fewer than `most` of its lane have been.
-    pub fn take(&self, lane: Lane, most: usize, ticket: Ticket, question: Q) -> Option<Q> {
+    pub fn take(&self, lane: Lane, most: usize, ticket: Ticket, question: Q) -> Option<Arc<Q>> {
         let mut state = self.0.lock();
         let questions = state.lanes.entry(lane).or_insert_with(|| Questions {
             asked: 0,
@@ -88,8 +94,7 @@ impl<Q: Question> Turns<Q> {
         });
         if questions.asked < most {
             questions.asked += 1;
-            state.asked.insert(ticket, Asked::now(lane, &question));
-            return Some(question);
+            return Some(state.ask(lane, ticket, question));
         }
         questions.wait(ticket, question);
         None
@@ -103,31 +108,51 @@ impl<Q: Question> Turns<Q> {
     }
 
     /// A question has been answered, or will not be. The next of its lane comes back, to be asked, unless more than `most` are.
-    pub fn answered(&self, ticket: Ticket, most: impl Fn(Lane) -> usize) -> Option<Q> {
+    pub fn answered(&self, ticket: Ticket, most: impl Fn(Lane) -> usize) -> Option<Arc<Q>> {
         let mut state = self.0.lock();
         let Asked { lane, .. } = state.asked.remove(&ticket)?;
         state.next(lane, most(lane))
     }
 
     /// Gives up the questions whose answers should have come by `now`: those that are to be asked in their place.
-    pub fn overdue(&self, now: Instant, most: impl Fn(Lane) -> usize) -> Vec<Q> {
+    pub fn overdue(&self, now: Instant, most: impl Fn(Lane) -> usize) -> Vec<Arc<Q>> {
         let mut state = self.0.lock();
         let late = state.asked.extract_if(|_, asked| asked.until <= now);
         let lanes: Vec<Lane> = late.map(|(_, asked)| asked.lane).collect();
         let next = |lane| state.next(lane, most(lane));
         lanes.into_iter().filter_map(next).collect()
     }
+
+    /// What has been asked and not answered is asked once more, in its own place: answers may have been lost.
+    pub fn again(&self) -> Vec<Arc<Q>> {
+        let mut state = self.0.lock();
+        let anew = |(ticket, asked): (&Ticket, &Asked<Q>)| {
+            let (number, question) = asked.question.anew()?;
+            Some((*ticket, asked.lane, number, question))
+        };
+        let wanted: Vec<_> = state.asked.iter().filter_map(anew).collect();
+        let ask = |(before, lane, ticket, question)| {
+            state.asked.remove(&before);
+            state.ask(lane, ticket, question)
+        };
+        wanted.into_iter().map(ask).collect()
+    }
 }
 
 impl<Q: Question> State<Q> {
-    fn next(&mut self, lane: Lane, most: usize) -> Option<Q> {
+    fn ask(&mut self, lane: Lane, ticket: Ticket, question: Q) -> Arc<Q> {
+        let question = Arc::new(question);
+        self.asked.insert(ticket, Asked::now(lane, &question));
+        question
+    }
+
+    fn next(&mut self, lane: Lane, most: usize) -> Option<Arc<Q>> {
         let questions = self.lanes.get_mut(&lane)?;
         while questions.asked <= most
             && let Some((ticket, question)) = questions.waiting.pop_front()
         {
             if question.is_wanted() {
-                self.asked.insert(ticket, Asked::now(lane, &question));
-                return Some(question);
+                return Some(self.ask(lane, ticket, question));
             }
         }
         questions.asked -= 1;
@@ -152,13 +177,16 @@ impl<Q: Question> Questions<Q> {
 #[cfg(test)]
 mod tests {
     use std::sync::{
-        Arc,
+        LazyLock,
         atomic::{AtomicBool, Ordering},
     };
 
     use pubsub::ProcessId;
 
     use super::*;
+
+    /// What a question is numbered when it is asked again.
+    static ANEW: LazyLock<Ticket> = LazyLock::new(|| (ConnectionId::random(ProcessId::random()), 1));
 
     #[derive(Debug, Clone)]
     struct Asks(&'static str, Arc<AtomicBool>);
@@ -170,6 +198,10 @@ mod tests {
 
         fn until(&self) -> Instant {
             Instant::now() + Duration::from_secs(60)
+        }
+
+        fn anew(&self) -> Option<(Ticket, Self)> {
+            self.is_wanted().then(|| (*ANEW, self.clone()))
         }
     }
 
@@ -242,5 +274,23 @@ mod tests {
         let next = turns.overdue(Instant::now() + Duration::from_secs(61), |_| 1);
         assert_eq!(next.iter().map(|asks| asks.0).collect::<Vec<_>>(), ["next"]);
         assert!(turns.answered((client, 1), |_| 1).is_none());
+    }
+
+    #[test]
+    fn what_is_asked_again_keeps_its_place_under_another_number() {
+        let (turns, client) = (Turns::default(), ConnectionId::random(ProcessId::random()));
+        let gone = asks("gone");
+        turns.take(lane(1), 2, (client, 1), asks("lost"));
+        turns.take(lane(1), 2, (client, 2), gone.clone());
+        turns.take(lane(1), 2, (client, 3), asks("next"));
+        gone.1.store(false, Ordering::Relaxed);
+        let names = |asked: &[Arc<Asks>]| asked.iter().map(|asks| asks.0).collect::<Vec<_>>();
+        assert_eq!(names(&turns.again()), ["lost"]);
+        assert!(turns.answered((client, 1), |_| 2).is_none(), "of the first time");
+        assert_eq!(turns.asked(*ANEW).map(|(lane, _)| lane), Some(lane(1)));
+        let next = turns.answered(*ANEW, |_| 2);
+        assert_eq!(next.map(|asks| asks.0), Some("next"));
+        assert!(turns.answered((client, 2), |_| 2).is_none() && turns.answered((client, 3), |_| 2).is_none());
+        assert!(turns.0.lock().lanes.is_empty() && turns.0.lock().asked.is_empty());
     }
 }

@@ -41,7 +41,8 @@ impl Cx<'_> {
 
     /// Goes on with a reconciliation.
     pub(super) fn neg_msg(&self, id: &SubscriptionId, message: NegentropyMessage) {
-        match self.connection.reconciliations.asked(id) {
+        let generation = self.connection.next_generation();
+        match self.connection.reconciliations.asked(id, generation) {
             Ok(topic) => self.reconcile(id.clone(), topic, message, false),
             Err(Unanswerable::NotOpen) => {
                 self.neg_err(id, "closed: there is no open reconciliation of this name");

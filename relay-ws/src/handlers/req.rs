@@ -25,7 +25,7 @@ impl Cx<'_> {
         let subscription = self.register(id, filters);
         if !subscription.filters.iter().any(is_asked) {
             let header = PageHeader {
-                generation: subscription.generation,
+                generation: subscription.generation(),
                 end: true,
                 hint: Some(Hint::Finish),
             };

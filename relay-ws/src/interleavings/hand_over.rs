@@ -146,7 +146,7 @@ fn each_event_comes_once_whoever_is_first() {
         let world = World::new();
         let workers = [world.work(&EVENTS[..2]), world.work(&EVENTS[2..])];
         let subscription = world.req();
-        let query = world.query(subscription.generation);
+        let query = world.query(subscription.generation());
         join_all(workers.into_iter().chain([query]));
         assert_is_complete(&world.seen().1);
     });
@@ -158,7 +158,7 @@ fn a_subscription_that_is_replaced_gives_nothing_to_the_next_one() {
         let world = World::new();
         let worker = world.work(&EVENTS);
         let queries = [(); 2].map(|()| {
-            let generation = world.req().generation;
+            let generation = world.req().generation();
             world.query(generation)
         });
         join_all(queries.into_iter().chain([worker]));
@@ -171,7 +171,7 @@ fn nothing_comes_for_what_was_closed() {
     in_any_order(|| {
         let world = World::new();
         let worker = world.work(&EVENTS);
-        let query = world.query(world.req().generation);
+        let query = world.query(world.req().generation());
         let registered = world.connection.unsubscribe("a").unwrap();
         world.end(&registered);
         world.client_did("CLOSE");
@@ -185,7 +185,7 @@ fn whoever_waits_too_long_is_told_so_or_gets_everything() {
     in_any_order(|| {
         let world = World::new();
         let subscription = world.req();
-        let query = world.query(subscription.generation);
+        let query = world.query(subscription.generation());
         let is_given_up = subscription.give_up(Instant::now() + Duration::from_secs(60));
         query.join().unwrap();
         let has_ended = world.seen().1.iter().any(|[kind, _]| kind == "EOSE");

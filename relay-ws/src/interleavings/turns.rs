@@ -42,6 +42,12 @@ impl Question for Asks {
     fn until(&self) -> Instant {
         Instant::now() + Duration::from_secs(60)
     }
+
+    fn anew(&self) -> Option<(Ticket, Self)> {
+        let ticket = (self.ticket.0, self.ticket.1 + QUESTIONS);
+        let is_wanted = Arc::clone(&self.is_wanted);
+        self.is_wanted().then_some((ticket, Self { ticket, is_wanted }))
+    }
 }
 
 #[derive(Default)]
@@ -57,11 +63,11 @@ const fn lane() -> (Queue, IpAddr) {
 
 impl World {
     /// A worker answers a question, and then whichever it made room for.
-    fn work(&self, first: Option<Asks>) {
+    fn work(&self, first: Option<Arc<Asks>>) {
         let mut next = first;
         while let Some(asks) = next {
             assert!(self.with_workers.fetch_add(1, Ordering::SeqCst) < AT_A_TIME);
-            self.asked[asks.ticket.1 as usize].fetch_add(1, Ordering::SeqCst);
+            self.asked[(asks.ticket.1 % QUESTIONS) as usize].fetch_add(1, Ordering::SeqCst);
             self.with_workers.fetch_sub(1, Ordering::SeqCst);
             next = self.turns.answered(asks.ticket, |_| AT_A_TIME);
         }
@@ -147,5 +153,43 @@ fn a_question_whose_answer_is_late_gives_its_turn_away_once() {
             Some(next) => assert!(next == 1 && (by_upkeep.is_empty() || by_upkeep == [2])),
             None => assert_eq!(by_upkeep, [1]),
         }
+    });
+}
+
+#[test]
+fn what_is_asked_again_gives_its_turn_away_once() {
+    in_any_order(|| {
+        let world = Arc::new(World::default());
+        let client = ConnectionId::random(ProcessId::random());
+        let take = |number| {
+            let ticket = (client, number);
+            world.turns.take(lane(), 1, ticket, Asks::wanted(ticket))
+        };
+        let first = take(0).unwrap();
+        assert!(take(1).is_none());
+        let answered = |ticket| {
+            let world = Arc::clone(&world);
+            move || world.turns.answered(ticket, |_| 1).map(|asks| asks.ticket)
+        };
+        let worker = thread::spawn(answered(first.ticket));
+        let gap = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || {
+                let again = world.turns.again();
+                assert_eq!(again.len(), 1);
+                world
+                    .turns
+                    .answered(again[0].ticket, |_| 1)
+                    .map(|asks| asks.ticket)
+            })
+        };
+        let next: Vec<Ticket> = [worker, gap]
+            .into_iter()
+            .filter_map(|t| t.join().unwrap())
+            .collect();
+        assert_eq!(next, [(client, 1)]);
+        // It has been answered, too, if it was asked again.
+        answered((client, 1))();
+        assert!(take(2).is_some());
     });
 }

@@ -103,7 +103,7 @@ fn the_index_finds_what_the_filters_match() {
         let mut found: Vec<u64> = index
             .matching(&event, delegator)
             .iter()
-            .map(|found| found.generation)
+            .map(|found| found.generation())
             .collect();
         let wants = |subscription: &Subscription| {
             let mut filters = subscription.filters.iter();
@@ -112,7 +112,7 @@ fn the_index_finds_what_the_filters_match() {
         let mut expected: Vec<u64> = open
             .iter()
             .filter(|(subscription, _)| wants(subscription))
-            .map(|(subscription, _)| subscription.generation)
+            .map(|(subscription, _)| subscription.generation())
             .collect();
         found.sort_unstable();
         expected.sort_unstable();

@@ -1,6 +1,7 @@
 //! The hand-over from stored to live against a model: REQs, CLOSEs, commits, publications and pages of results in any order
-//! that the processes allow. Publications come twice, or are lost and made up for by a catch-up that repeats others. Each event
-//! that was wanted comes exactly once, each EOSE too, and nothing comes for what was closed or replaced.
+//! that the processes allow. Publications come twice, or are lost and made up for by a catch-up that repeats others; pages are lost
+//! and their questions asked again. Each event that was wanted comes exactly once, each EOSE too, and nothing comes for what was
+//! closed or replaced.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -90,6 +91,7 @@ impl World {
             6 if self.rng.random_bool(0.3) => self.catch_up(),
             5 => self.req(name),
             6 if self.rng.random_bool(0.3) => self.close(name),
+            6 if self.rng.random_bool(0.1) => self.lose_pages(),
             7..=8 => self.run_job(),
             _ => self.deliver_page(),
         }
@@ -255,10 +257,31 @@ impl World {
                     return;
                 };
                 let subscription = &open.subscription;
-                if subscription.is_replaying() && job.generation == subscription.generation {
+                if subscription.is_replaying() && job.generation == subscription.generation() {
                     open.due.extend(page.events().map(|(id, _)| id.to_string()));
                 }
                 subscription.stored(&page, Instant::now());
+            }
+        }
+    }
+
+    /// Pages on their way are lost, some of each answer; then whatever is not answered is asked again.
+    fn lose_pages(&mut self) {
+        for job in &mut self.jobs {
+            for _ in 0..self.rng.random_range(0..3) {
+                job.pages.as_mut().and_then(VecDeque::pop_front);
+            }
+        }
+        for (name, open) in &self.open {
+            self.generation += 1;
+            let subscription = &open.subscription;
+            if subscription.ask_anew(self.generation) {
+                self.jobs.push(Job {
+                    name,
+                    generation: self.generation,
+                    filter: subscription.filters[0].clone(),
+                    pages: None,
+                });
             }
         }
     }

@@ -36,8 +36,8 @@ const WAITING_LIVE: usize = 5_000;
 pub struct Subscription {
     /// Its name.
     pub id: SubscriptionId,
-    /// Which of the subscriptions that had this name on this connection.
-    pub generation: u64,
+    /// Number of the question for its stored events: no other of this connection had it.
+    generation: AtomicU64,
     /// Its filters, each with a limit.
     pub filters: Vec<Filter>,
     line: Arc<Line>,
@@ -66,7 +66,7 @@ impl Subscription {
         let state = Mutex::new(State::replaying(deadline));
         Self {
             id,
-            generation,
+            generation: AtomicU64::new(generation),
             filters,
             line,
             state,
@@ -77,6 +77,22 @@ impl Subscription {
     /// The line to the client.
     pub fn line(&self) -> &Arc<Line> {
         &self.line
+    }
+
+    /// Number of the question for its stored events. Pages that answer another one are not for it.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Its stored events are asked for once more: from here on only answers to the new question count, since the rest of what
+    /// answers the old one may be lost. Whether it still waits for them.
+    pub fn ask_anew(&self, generation: u64) -> bool {
+        let state = self.state.lock();
+        let waits = matches!(&*state, State::Replaying { .. });
+        if waits {
+            self.generation.store(generation, Ordering::Relaxed);
+        }
+        waits
     }
 
     /// Whether the index found this event for the first time.

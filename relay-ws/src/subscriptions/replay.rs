@@ -79,7 +79,7 @@ impl Subscription {
         let State::Replaying { sent, waiting, .. } = &mut *state else {
             return;
         };
-        if page.header.generation != self.generation {
+        if page.header.generation != self.generation() {
             return;
         }
         for (id, event) in page.events() {
