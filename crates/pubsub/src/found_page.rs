@@ -56,9 +56,13 @@ pub struct LivePage {
 #[derive(Debug)]
 pub struct PageWriter {
     header: String,
-    lines: Vec<u8>,
+    /// Room for the header, which is not certain until the end, then the lines: they are written where they stay.
+    page: Vec<u8>,
     events: usize,
 }
+
+/// No header is longer.
+const HEADER_ROOM: usize = 80;
 
 impl PageWriter {
     /// Events in a page at most.
@@ -87,9 +91,22 @@ impl PageWriter {
     fn with_header(header: &impl Serialize) -> Self {
         Self {
             header: json(header),
-            lines: Vec::new(),
+            page: vec![0; HEADER_ROOM],
             events: 0,
         }
+    }
+
+    /// With room for the first of these events, as many as it takes.
+    pub fn with_room_for<'e>(mut self, events: impl IntoIterator<Item = &'e Bytes>) -> Self {
+        let mut bytes = 0;
+        for event in events.into_iter().take(Self::MAX_EVENTS) {
+            bytes += 1 + event.len();
+            if bytes >= Self::MAX_BYTES {
+                break;
+            }
+        }
+        self.page.reserve_exact(bytes);
+        self
     }
 
     /// Another header: at the first event of a page nobody knows whether it is the last.
@@ -99,21 +116,21 @@ impl PageWriter {
 
     /// Appends an event, in canonical JSON.
     pub fn push(&mut self, canonical_json: impl AsRef<[u8]>) {
-        self.lines.push(b'\n');
-        self.lines.extend_from_slice(canonical_json.as_ref());
+        self.page.push(b'\n');
+        self.page.extend_from_slice(canonical_json.as_ref());
         self.events += 1;
     }
 
     /// Whether it should be sent before more is appended.
     pub fn is_full(&self) -> bool {
-        self.events >= Self::MAX_EVENTS || self.lines.len() >= Self::MAX_BYTES
+        self.events >= Self::MAX_EVENTS || self.page.len() >= HEADER_ROOM + Self::MAX_BYTES
     }
 
     /// The message.
-    pub fn finish(self) -> Bytes {
-        let mut message = self.header.into_bytes();
-        message.extend_from_slice(&self.lines);
-        message.into()
+    pub fn finish(mut self) -> Bytes {
+        let begin = HEADER_ROOM.saturating_sub(self.header.len());
+        self.page.splice(begin..HEADER_ROOM, self.header.bytes());
+        Bytes::from(self.page).slice(begin..)
     }
 }
 
@@ -213,6 +230,20 @@ mod tests {
         assert_eq!(page.header, header);
         let events: Vec<_> = page.events().map(|(_, json)| json).collect();
         assert_eq!(events, [event('1'), event('2')]);
+    }
+
+    #[test]
+    fn the_longest_header_has_room() {
+        let header = PageHeader {
+            generation: u64::MAX,
+            end: true,
+            hint: Some(Hint::Finish),
+        };
+        let live = LiveHeader {
+            seq: Some(i64::MIN),
+            asks: Some(ProcessId::random()),
+        };
+        assert!(json(&header).len().max(json(&live).len()) <= HEADER_ROOM);
     }
 
     #[test]

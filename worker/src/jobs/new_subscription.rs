@@ -126,21 +126,23 @@ fn pages(found: &Found, generation: u64, max_bytes: usize) -> Vec<PageWriter> {
         end: false,
         hint: None,
     };
-    let (mut pages, mut page) = (Vec::new(), PageWriter::stored(header));
+    let empty =
+        |rest: &[StoredEvent]| PageWriter::stored(header).with_room_for(rest.iter().map(|event| &event.json));
+    let (mut pages, mut page) = (Vec::new(), empty(&found.events));
     let mut hint = match found.rest {
         Rest::Nothing => Some(Hint::Finish),
         Rest::Unknown => None,
         Rest::Event(_) => Some(Hint::More),
     };
     let mut bytes = 0;
-    for event in &found.events {
+    for (at, event) in found.events.iter().enumerate() {
         bytes += event.json.len();
         if bytes > max_bytes {
             hint = Some(Hint::More);
             break;
         }
         if page.is_full() {
-            pages.push(std::mem::replace(&mut page, PageWriter::stored(header)));
+            pages.push(std::mem::replace(&mut page, empty(&found.events[at..])));
         }
         page.push(&event.json);
     }
