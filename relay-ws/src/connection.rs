@@ -169,7 +169,7 @@ impl Connection {
     pub fn unsubscribe_this(&self, subscription: &Subscription) -> Option<Registered> {
         let mut subscriptions = self.subscriptions.lock();
         let registered = subscriptions.get(subscription.id.as_str())?;
-        if std::ptr::eq(&raw const *registered.subscription, subscription) {
+        if std::ptr::eq(Arc::as_ptr(&registered.subscription), subscription) {
             subscriptions.remove(subscription.id.as_str())
         } else {
             None

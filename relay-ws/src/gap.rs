@@ -27,8 +27,9 @@ impl Gaps {
         self.last_seq = self.last_seq.max(seq);
     }
 
-    /// Asks the workers for what may have been missed.
+    /// Asks the workers for what may have been missed, and again what they may have answered.
     pub fn make_up(&self, relay: &Arc<Relay>) {
+        relay.ask_again();
         // Nothing has been seen yet: a subscription that is older than the first event missed nothing that it could name.
         let after = self.last_seq.map_or(0, |seq| (seq - OVERLAP).max(0));
         let relay = Arc::clone(relay);

@@ -45,7 +45,6 @@ pub async fn listen(relay: Weak<Relay>, mut subscriber: Subscriber) {
                 relay.copier.forget_echoes();
                 relay.doubts.of_all.store(true, Ordering::Relaxed);
                 gaps.make_up(&relay);
-                relay.ask_again();
             }
         }
     }

@@ -73,6 +73,11 @@ impl World {
         }
     }
 
+    /// Hands in a question where one is asked at a time; it comes back if it is.
+    fn take_alone(&self, ticket: Ticket) -> Option<Arc<Asks>> {
+        self.turns.take(lane(), 1, ticket, Asks::wanted(ticket))
+    }
+
     fn times_asked(&self) -> Vec<usize> {
         self.asked
             .iter()
@@ -126,10 +131,7 @@ fn a_question_whose_answer_is_late_gives_its_turn_away_once() {
     in_any_order(|| {
         let world = Arc::new(World::default());
         let client = ConnectionId::random(ProcessId::random());
-        let take = |number| {
-            let ticket = (client, number);
-            world.turns.take(lane(), 1, ticket, Asks::wanted(ticket))
-        };
+        let take = |number| world.take_alone((client, number));
         let first = take(0).unwrap();
         assert!(take(1).is_none() && take(2).is_none());
         let worker = {
@@ -161,10 +163,7 @@ fn what_is_asked_again_gives_its_turn_away_once() {
     in_any_order(|| {
         let world = Arc::new(World::default());
         let client = ConnectionId::random(ProcessId::random());
-        let take = |number| {
-            let ticket = (client, number);
-            world.turns.take(lane(), 1, ticket, Asks::wanted(ticket))
-        };
+        let take = |number| world.take_alone((client, number));
         let first = take(0).unwrap();
         assert!(take(1).is_none());
         let answered = |ticket| {
