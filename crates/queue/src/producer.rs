@@ -1,5 +1,7 @@
 //! The near end of the queues.
 
+use std::time::Duration;
+
 use fred::{
     clients::Client,
     interfaces::{FredResult, StreamsInterface},
@@ -53,6 +55,11 @@ impl Producer {
             operation: "measure the length",
             source,
         })
+    }
+
+    /// How old the oldest job is that a worker has taken and not settled; `None` when there is none.
+    pub async fn oldest_held(&self, queue: Queue) -> Result<Option<Duration>, QueueError> {
+        self.stream(queue).oldest_held().await
     }
 
     /// How much waits in a queue, and for how long.

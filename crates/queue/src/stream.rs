@@ -1,6 +1,6 @@
 //! One queue in Redis: the commands on its stream, its consumer group `workers` and its dead letters.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use fred::{
@@ -164,6 +164,22 @@ impl Stream {
                 entry(id, fields, attempt)
             })
             .collect())
+    }
+
+    /// How long ago the oldest entry that somebody holds was added. Reads no entry: they are large.
+    pub(crate) async fn oldest_held(&self) -> Result<Option<Duration>, QueueError> {
+        let group = vec![self.key.as_str().into(), GROUP.into()];
+        let (held, now_ms) = tokio::join!(
+            self.command::<Vec<Value>>("XPENDING", group, "look for the oldest job"),
+            self.server_time_ms()
+        );
+        let added_ms = match held {
+            Ok(held) => held.get(1).and_then(Value::as_string).map(|id| enqueued_ms(&id)),
+            Err(QueueError::Redis { source, .. }) if source.details().starts_with("NOGROUP") => None,
+            Err(error) => return Err(error),
+        };
+        let now_ms = now_ms?;
+        Ok(added_ms.map(|added_ms| Duration::from_millis(now_ms.saturating_sub(added_ms))))
     }
 
     /// What time it is where entries are dated, unix milliseconds.

@@ -32,12 +32,12 @@ const SEARCHABLE_STEP: u32 = 250;
 /// How long one run makes events searchable, of the second until the next.
 const SEARCHABLE_FOR: Duration = Duration::from_millis(500);
 
-/// The same while many events wait for their OK, which goes first. It is still 2,000 events or more.
+/// The same while new events wait for their OK, which goes first. It is still 2,000 events or more.
 const SEARCHABLE_FOR_WHEN_BUSY: Duration = Duration::from_millis(50);
 
-/// Jobs with new events in the queue, those that run included, that make it busy: a job has all the events that came in
-/// while the one before was enqueued.
-const BUSY: u64 = 4;
+/// A job with new events that is as old as that waits for others. One alone takes two milliseconds. How many there are tells
+/// nothing: two workers share what would be a queue for one.
+const BUSY: Duration = Duration::from_millis(10);
 
 /// A consumer without jobs that was silent for a minute belonged to a worker that is gone.
 const CONSUMER_SILENCE_MS: u64 = 60_000;
@@ -132,14 +132,10 @@ async fn banned_events(cx: &Context) -> Result<(), JobError> {
 /// Half of the time at most, so that a backlog leaves Postgres and this queue to others.
 async fn searchable_events(cx: &Context) -> Result<(), JobError> {
     let began = Instant::now();
-    let waiting = cx.producer.waiting(Queue::Event);
-    let is_busy = waiting.await.map_err(JobError::retry)? >= BUSY;
-    let enough = if is_busy {
-        SEARCHABLE_FOR_WHEN_BUSY
-    } else {
-        SEARCHABLE_FOR
-    };
-    while began.elapsed() < enough {
+    while began.elapsed() < SEARCHABLE_FOR {
+        if began.elapsed() >= SEARCHABLE_FOR_WHEN_BUSY && new_events_wait(cx).await? {
+            break;
+        }
         let followed = cx
             .store
             .follow_search(SEARCHABLE_STEP)
@@ -151,6 +147,11 @@ async fn searchable_events(cx: &Context) -> Result<(), JobError> {
         }
     }
     Ok(())
+}
+
+async fn new_events_wait(cx: &Context) -> Result<bool, JobError> {
+    let oldest = cx.producer.oldest_held(Queue::Event).await;
+    Ok(oldest.map_err(JobError::retry)?.is_some_and(|age| age >= BUSY))
 }
 
 /// What was removed so long ago that no worker has it in memory.

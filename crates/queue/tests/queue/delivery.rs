@@ -1,6 +1,6 @@
 //! Jobs that go well.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use fred::interfaces::StreamsInterface;
 use queue::Queue;
@@ -70,6 +70,8 @@ async fn a_backlog_is_drained_however_long() {
 async fn depth_tells_what_waits_runs_and_how_old_it_is() {
     let (queue, ledger) = (Fixture::new().await, Arc::new(Ledger::default()));
     assert_eq!(queue.depth().await, queue::Depth::default());
+    let oldest_held = async || queue.producer.oldest_held(Queue::Import).await.unwrap();
+    assert_eq!(oldest_held().await, None, "no stream, and no group");
     queue.push((0..10).map(|n| errand(n, Fate::Hold))).await;
     let oldest = queue
         .producer
@@ -87,10 +89,17 @@ async fn depth_tells_what_waits_runs_and_how_old_it_is() {
         (7, 3),
         "nothing is taken in advance"
     );
+    until("the oldest grows older", async || {
+        oldest_held()
+            .await
+            .is_some_and(|age| age >= Duration::from_millis(20))
+    })
+    .await;
     until("all done", async || {
         ledger.release.notify_waiters();
         ledger.done.lock().await.len() == 10
     })
     .await;
     worker.stop().await;
+    assert_eq!(oldest_held().await, None, "nobody holds any");
 }
