@@ -16,6 +16,33 @@ async fn both_workers_are_killed_at_once() {
     load.settle(&stack).await.has_noticed_nothing();
 }
 
+/// One of the two takes the new events, so each must be able to go on without the other.
+#[tokio::test]
+async fn one_worker_goes_on_when_the_other_is_killed() {
+    let mut stack = Stack::builder().workers(2).start().await;
+    let mut load = Load::start(&stack.url(), "alice").await;
+    for number in [0, 1] {
+        load.goes_on(100).await;
+        stack.workers[number].kill();
+        load.goes_on(100).await;
+        stack.workers[number].restart().await;
+    }
+    load.settle(&stack).await.has_noticed_nothing();
+}
+
+#[tokio::test]
+async fn one_worker_goes_on_when_the_other_stalls() {
+    let stack = Stack::builder().workers(2).start().await;
+    let mut load = Load::start(&stack.url(), "alice").await;
+    for worker in &stack.workers {
+        load.goes_on(100).await;
+        worker.freeze();
+        load.goes_on(100).await;
+        worker.thaw();
+    }
+    load.settle(&stack).await.has_noticed_nothing();
+}
+
 #[tokio::test]
 async fn workers_end_in_order_under_load() {
     let mut stack = Stack::builder().workers(2).start().await;

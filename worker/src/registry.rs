@@ -3,7 +3,7 @@
 use apalis::prelude::{Data, Monitor, WorkerBuilder, WorkerBuilderExt};
 use pubsub::ProcessId;
 use queue::{
-    Delivery, Job, Queue, StreamBackend, StreamConfig,
+    Delivery, Job, Queue, Readers, StreamBackend, StreamConfig,
     jobs::{
         AuthorizationRequest, CountRequest, Import, Maintenance, ManagementCall, NewEvents, NewSearch,
         NewSubscription, Reconcile,
@@ -61,6 +61,12 @@ impl Workers {
         let (worker, limits) = (&self.cx.config.worker, &self.cx.config.queue);
         StreamConfig {
             consumer: format!("{}:{}", queue.name(), self.name),
+            readers: match queue {
+                // Batches are committed one after the other anyway, and fewer are cheaper. An operator's program is another matter: each
+                // worker has one, and they judge side by side.
+                Queue::Event if !self.cx.config.write_policy.is_on() => Readers::OneAtATime,
+                _ => Readers::All,
+            },
             concurrency: match queue {
                 Queue::Event => worker.event_concurrency,
                 Queue::Req => worker.req_concurrency,

@@ -17,7 +17,7 @@ use std::{
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt};
 use fred::interfaces::{ClientLike, KeysInterface};
-use queue::{Delivery, Job, JobError, Producer, Queue, StreamBackend, StreamConfig};
+use queue::{Delivery, Job, JobError, Producer, Queue, Readers, StreamBackend, StreamConfig};
 use runtime::redis::{self, RedisClient};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -71,6 +71,7 @@ async fn main() {
     });
     let config = StreamConfig {
         consumer: "throughput".to_owned(),
+        readers: Readers::All,
         concurrency,
         takeover: Duration::from_secs(3),
         max_attempts: 5,

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Delivery, Job, Producer, QueueError, SettleLayer,
     acknowledge::Settler,
-    consumer::{Consumer, Ready},
+    consumer::{Consumer, Lease, Ready},
     held::Held,
     server_clock::ServerClock,
     settle::Settled,
@@ -31,11 +31,23 @@ use crate::{
 /// How long a stop may go unnoticed while jobs run.
 const NOTICE_STOP: Duration = Duration::from_millis(50);
 
+/// Who takes new jobs of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Every worker.
+    All,
+    /// One worker at a time, for jobs that cost less when they are done together; another within a second when that one is gone, and
+    /// within three when it does not get on.
+    OneAtATime,
+}
+
 /// How a consumer behaves.
 #[derive(Debug, Clone)]
 pub struct StreamConfig {
     /// Its name; unique among all workers.
     pub consumer: String,
+    /// Who takes new jobs; all consumers of a queue say the same.
+    pub readers: Readers,
     /// Jobs that run at a time; also what apalis is told. A quarter more is taken in advance.
     pub concurrency: usize,
     /// A job that nobody has vouched for this long is taken over.
@@ -76,6 +88,7 @@ impl<J: Job> StreamBackend<J> {
             stream,
             config: config.clone(),
             held,
+            lease: Lease::new(config.readers),
             clock: ServerClock::default(),
             jobs,
             ready: Arc::clone(&ready),

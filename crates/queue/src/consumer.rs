@@ -1,5 +1,7 @@
-//! One worker's place in the consumer group: it reads, takes over, vouches, and leaves in order.
+//! One worker's place in the consumer group: it reads (where one does at a time: while it has the lease), takes over, vouches, and
+//! leaves in order.
 
+mod lease;
 mod read;
 mod take_over;
 mod vouch;
@@ -23,6 +25,7 @@ use crate::{
     settle::{Outcome, Settled},
     stream::{Entry, Stream, enqueued_ms},
 };
+pub(crate) use lease::Lease;
 
 /// Pause after Redis failed, so that an outage costs no CPU.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -37,6 +40,7 @@ pub(crate) struct Consumer<J> {
     pub stream: Stream,
     pub config: StreamConfig,
     pub held: Held,
+    pub lease: Lease,
     pub clock: ServerClock,
     /// Bounded by the room in [`Held`].
     pub jobs: mpsc::UnboundedSender<Task<Delivery<J>>>,
@@ -56,7 +60,12 @@ impl<J: Job> Consumer<J> {
     async fn take(&self) {
         if self.join_group().await {
             self.set_clock().await;
-            tokio::join!(self.read(), self.take_over(), self.end_blocking_read());
+            tokio::join!(
+                self.keep_lease(),
+                self.read(),
+                self.take_over(),
+                self.end_blocking_read()
+            );
         }
         self.give_back().await;
     }

@@ -1,6 +1,10 @@
 //! The jobs that this consumer has taken and not settled, and how many more it may take.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -27,6 +31,7 @@ pub(crate) struct HeldJob {
     pub json: Bytes,
     /// Deliveries so far.
     pub attempt: u32,
+    since: Instant,
 }
 
 impl Held {
@@ -55,11 +60,12 @@ impl Held {
 
     /// All at once, and before the first of them is read: nobody vouches for a job that is not held.
     pub(crate) fn insert(&self, entries: &[Entry]) {
-        let mut jobs = self.0.jobs.lock();
+        let (since, mut jobs) = (Instant::now(), self.0.jobs.lock());
         jobs.extend(entries.iter().map(|entry| {
             let job = HeldJob {
                 json: entry.job.clone(),
                 attempt: entry.attempt,
+                since,
             };
             (entry.id.clone(), job)
         }));
@@ -75,6 +81,13 @@ impl Held {
 
     pub(crate) fn contains(&self, id: &str) -> bool {
         self.0.jobs.lock().contains_key(id)
+    }
+
+    /// How long the one that is held the longest has been.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        let jobs = self.0.jobs.lock();
+        let since = jobs.values().map(|job| job.since).min();
+        since.map(|since| since.elapsed())
     }
 
     pub(crate) fn ids(&self) -> Vec<String> {

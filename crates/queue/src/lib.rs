@@ -33,7 +33,7 @@
 //!
 //! ```no_run
 //! use apalis::prelude::{WorkerBuilder, WorkerBuilderExt};
-//! use queue::{Delivery, Job, JobError, Producer, Queue, StreamBackend, StreamConfig};
+//! use queue::{Delivery, Job, JobError, Producer, Queue, Readers, StreamBackend, StreamConfig};
 //!
 //! #[derive(serde::Serialize, serde::Deserialize)]
 //! struct Greeting { to: String }
@@ -55,6 +55,7 @@
 //!
 //! let config = StreamConfig {
 //!     consumer: "greeter-1".to_owned(),
+//!     readers: Readers::All,
 //!     concurrency: 8,
 //!     takeover: std::time::Duration::from_secs(3),
 //!     max_attempts: 5,
@@ -90,7 +91,7 @@ mod server_clock;
 mod settle;
 mod stream;
 
-pub use backend::{StreamBackend, StreamConfig};
+pub use backend::{Readers, StreamBackend, StreamConfig};
 pub use dead_letters::DeadLetter;
 pub use delivery::{Delivery, JobError};
 pub use depth::Depth;

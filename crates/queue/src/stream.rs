@@ -23,6 +23,8 @@ const ERRORS_LIVE_S: i64 = 3600;
 
 const DONE: &str = include_str!("done.lua");
 
+const LEASE: &str = include_str!("lease.lua");
+
 /// An entry of the stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -91,6 +93,14 @@ impl Stream {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Takes or keeps the lease on new jobs, or gives it up (zero); whether it is `consumer`'s.
+    pub(crate) async fn lease(&self, consumer: &str, lasts: Duration) -> Result<bool, QueueError> {
+        let key = format!("{}:reader", self.key);
+        let arguments = vec![consumer.to_owned(), lasts.as_millis().to_string()];
+        let is_theirs: FredResult<bool> = self.client.eval(LEASE, key, arguments).await;
+        is_theirs.map_err(|error| self.failed("ask for the lease", error))
     }
 
     /// Entries that nobody has had; waits up to `block_ms` for the first.

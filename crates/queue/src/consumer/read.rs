@@ -15,7 +15,7 @@ impl<J: Job> Consumer<J> {
         while !self.leaving.is_cancelled() {
             let room = tokio::select! {
                 () = self.leaving.cancelled() => return,
-                room = self.held.room() => room,
+                room = self.may_read() => room,
             };
             match self
                 .blocking
@@ -37,6 +37,12 @@ impl<J: Job> Consumer<J> {
                 }
             }
         }
+    }
+
+    /// Waits until it is this worker that reads, and there is room; answers for how many jobs.
+    async fn may_read(&self) -> usize {
+        self.lease.held().await;
+        self.held.room().await
     }
 
     /// Ends the read that blocks when the worker begins to stop: what came to it then would only be given back.

@@ -7,7 +7,7 @@ use fred::{
     interfaces::{KeysInterface, ListInterface, StreamsInterface},
     types::Value,
 };
-use queue::{Delivery, Depth, Job, JobError, Producer, Queue, StreamBackend, StreamConfig};
+use queue::{Delivery, Depth, Job, JobError, Producer, Queue, Readers, StreamBackend, StreamConfig};
 use runtime::redis::{self, RedisClient};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -112,9 +112,21 @@ impl Fixture {
         }
     }
 
+    /// A worker that reads beside the others.
     pub async fn worker(&self, name: &str, concurrency: usize, ledger: &Arc<Ledger>) -> Worker {
+        self.worker_among(Readers::All, name, concurrency, ledger).await
+    }
+
+    pub async fn worker_among(
+        &self,
+        readers: Readers,
+        name: &str,
+        concurrency: usize,
+        ledger: &Arc<Ledger>,
+    ) -> Worker {
         let config = StreamConfig {
             consumer: name.to_owned(),
+            readers,
             concurrency,
             takeover: Duration::from_millis(300),
             max_attempts: 3,

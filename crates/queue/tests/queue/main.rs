@@ -6,6 +6,7 @@ mod dying;
 mod failing;
 mod fixture;
 mod inspecting;
+mod lease;
 mod process;
 mod recurring;
 mod reporting;
