@@ -49,6 +49,11 @@ impl Copier {
         (copier, Copies(waiting))
     }
 
+    /// Who knows whether anybody listens.
+    pub fn listeners(&self) -> Listeners {
+        self.listeners.clone()
+    }
+
     /// Publishes a copy soon, if anybody listens.
     pub fn copy(
         &self,

@@ -1,14 +1,18 @@
 //! The keys in Redis that tell operators and plugins who is connected and what they ask for.
 //!
-//! Changes are written in their order, everything that waits in one pipeline: no message costs a round trip.
+//! Changes are written in their order, those of a moment in one pipeline: no message costs a round trip, and a subscription that is
+//! over within the moment costs nothing. While a plugin listens there is no such moment: it may want the filters of what it hears.
 
+use std::{collections::hash_map::Entry, sync::Arc, time::Duration};
+
+use ahash::AHashMap;
 use fred::{
     clients::{Client, Pipeline},
     interfaces::{FredResult, HashesInterface, KeysInterface, SetsInterface},
 };
 use metrics::counter;
 use protocol::{AuthLevel, EventId, Filter, PublicKey, SubscriptionId};
-use pubsub::{ConnectionId, Keys};
+use pubsub::{ConnectionId, Keys, Listeners};
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -18,7 +22,10 @@ use crate::connection::Connection;
 const WAITING: usize = 65_536;
 
 /// Changes written in one pipeline.
-const BATCH: usize = 512;
+const BATCH: usize = 4096;
+
+/// How long changes are gathered.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// A change in who is connected.
 #[derive(Debug)]
@@ -35,7 +42,9 @@ enum Change {
     Subscribed {
         id: ConnectionId,
         subscription: SubscriptionId,
-        filters: Vec<Filter>,
+        filters: Arc<[Filter]>,
+        /// There was none of this name.
+        is_new: bool,
     },
     Unsubscribed {
         id: ConnectionId,
@@ -58,11 +67,12 @@ pub struct PresenceWriter {
     changes: mpsc::Receiver<Change>,
     client: Client,
     keys: Keys,
+    listeners: Listeners,
 }
 
 impl Presence {
     /// Both ends.
-    pub fn new(client: Client, keys: Keys) -> (Self, PresenceWriter) {
+    pub fn new(client: Client, keys: Keys, listeners: Listeners) -> (Self, PresenceWriter) {
         let (sender, changes) = mpsc::channel(WAITING);
         (
             Self(sender),
@@ -70,6 +80,7 @@ impl Presence {
                 changes,
                 client,
                 keys,
+                listeners,
             },
         )
     }
@@ -88,13 +99,19 @@ impl Presence {
         self.tell(Change::Disconnected { id, subscriptions });
     }
 
-    /// A subscription began.
-    pub fn subscribed(&self, id: ConnectionId, subscription: &SubscriptionId, filters: &[Filter]) {
-        let filters = filters.to_vec();
+    /// A subscription began, or replaced one of the same name.
+    pub fn subscribed(
+        &self,
+        id: ConnectionId,
+        subscription: &SubscriptionId,
+        filters: Arc<[Filter]>,
+        is_new: bool,
+    ) {
         self.tell(Change::Subscribed {
             id,
             subscription: subscription.clone(),
             filters,
+            is_new,
         });
     }
 
@@ -123,11 +140,66 @@ impl Presence {
     }
 }
 
+/// Of the changes of one subscription leaves the last, or none when it began and ended here.
+fn leave_out_what_is_over(batch: &mut Vec<Change>) {
+    let mut stays = vec![true; batch.len()];
+    let mut changed: AHashMap<_, Changed> = AHashMap::new();
+    for (place, change) in batch.iter().enumerate() {
+        let (subscription, is_new, is_over) = match change {
+            Change::Subscribed {
+                id,
+                subscription,
+                is_new,
+                ..
+            } => ((*id, subscription), *is_new, false),
+            Change::Unsubscribed { id, subscription } => ((*id, subscription), false, true),
+            Change::Connected { .. } | Change::Disconnected { .. } | Change::Authenticated { .. } => continue,
+        };
+        let began_here = match changed.entry(subscription) {
+            Entry::Vacant(first) => {
+                first
+                    .insert(Changed {
+                        last: place,
+                        began_here: is_new,
+                    })
+                    .began_here
+            }
+            Entry::Occupied(mut before) => {
+                stays[std::mem::replace(&mut before.get_mut().last, place)] = false;
+                before.get().began_here
+            }
+        };
+        stays[place] = !(is_over && began_here);
+    }
+    let mut stays = stays.into_iter();
+    batch.retain(|_| stays.next().unwrap_or(true));
+}
+
+/// A subscription in a batch.
+struct Changed {
+    /// Where its last change stands.
+    last: usize,
+    /// Redis has never heard of it.
+    began_here: bool,
+}
+
 impl PresenceWriter {
     /// Writes changes until every [`Presence`] is gone.
     pub async fn write_changes(mut self) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = Vec::new();
         while self.changes.recv_many(&mut batch, BATCH).await > 0 {
+            if !self.listeners.are_there() {
+                tokio::time::sleep(MOMENT).await;
+                while batch.len() < BATCH
+                    && let Ok(change) = self.changes.try_recv()
+                {
+                    batch.push(change);
+                }
+                leave_out_what_is_over(&mut batch);
+            }
+            if batch.is_empty() {
+                continue;
+            }
             let pipeline = self.client.pipeline();
             for change in batch.drain(..) {
                 if let Err(error) = self.write(&pipeline, change).await {
@@ -162,6 +234,7 @@ impl PresenceWriter {
                 id,
                 subscription,
                 filters,
+                is_new: _,
             } => {
                 // Filters always have a JSON form.
                 let filters = serde_json::to_string(&filters).unwrap_or_default();
@@ -189,5 +262,75 @@ impl PresenceWriter {
                     .await
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pubsub::ProcessId;
+
+    use super::*;
+
+    fn id(name: &str) -> SubscriptionId {
+        SubscriptionId::new(name).unwrap()
+    }
+
+    fn left(changes: &[(&str, &str)]) -> Vec<String> {
+        let connection = ConnectionId::random(ProcessId::random());
+        let mut batch: Vec<_> = changes
+            .iter()
+            .map(|(what, name)| match *what {
+                "ends" => Change::Unsubscribed {
+                    id: connection,
+                    subscription: id(name),
+                },
+                begins => Change::Subscribed {
+                    id: connection,
+                    subscription: id(name),
+                    filters: Arc::new([]),
+                    is_new: begins == "begins",
+                },
+            })
+            .collect();
+        leave_out_what_is_over(&mut batch);
+        let names = batch.into_iter().map(|change| match change {
+            Change::Subscribed { subscription, .. } => format!("{} is there", subscription.as_str()),
+            Change::Unsubscribed { subscription, .. } => format!("{} is gone", subscription.as_str()),
+            other => unreachable!("{other:?}"),
+        });
+        names.collect()
+    }
+
+    #[test]
+    fn of_a_moment_redis_hears_what_is_left() {
+        let (begins, replaces, ends) = ("begins", "replaces", "ends");
+        assert!(left(&[(begins, "a"), (ends, "a")]).is_empty());
+        assert!(
+            left(&[
+                (begins, "a"),
+                (replaces, "a"),
+                (ends, "a"),
+                (begins, "a"),
+                (ends, "a")
+            ])
+            .is_empty()
+        );
+        assert_eq!(
+            left(&[
+                (begins, "a"),
+                (begins, "b"),
+                (ends, "a"),
+                (begins, "a"),
+                (replaces, "b")
+            ]),
+            ["a is there", "b is there"]
+        );
+        assert_eq!(left(&[(ends, "a")]), ["a is gone"]);
+        assert_eq!(
+            left(&[(ends, "a"), (begins, "a"), (ends, "a")]),
+            ["a is gone"],
+            "an older one is in Redis"
+        );
+        assert_eq!(left(&[(replaces, "a"), (ends, "a")]), ["a is gone"]);
     }
 }

@@ -177,7 +177,7 @@ async fn start(
     let rulings = RulingsInForce::new(RulingsKeys::new(data.clone(), keys.clone()), &config.policy);
     rulings.look().await?;
     let (copier, copies) = Copier::new(listeners(&config, &publishing, shutdown));
-    let (presence, writer) = Presence::new(data.clone(), keys.clone());
+    let (presence, writer) = Presence::new(data.clone(), keys.clone(), copier.listeners());
     let (intake, accepted) = Intake::new(Producer::new(jobs, keys.namespace()), config.queue.max_depth);
     let (verifier, submissions) = Verifier::new();
     let search = SearchRules::new(config.search.searchable_kinds(), &config.search.languages)?;

@@ -50,7 +50,10 @@ impl Cx<'_> {
 
     fn register(&self, id: SubscriptionId, filters: Vec<Filter>) -> Arc<Subscription> {
         let connection = self.connection;
-        self.relay.presence.subscribed(connection.id, &id, &filters);
+        let filters: Arc<[Filter]> = filters.into();
+        let is_new = connection.subscription(id.as_str()).is_none();
+        let presence = &self.relay.presence;
+        presence.subscribed(connection.id, &id, Arc::clone(&filters), is_new);
         let deadline = Self::deadline(self.relay.config.websocket.req_deadline_s);
         let generation = connection.next_generation();
         let line = Arc::clone(&connection.line);

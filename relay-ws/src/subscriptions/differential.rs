@@ -69,7 +69,7 @@ fn random_filter(rng: &mut StdRng) -> Filter {
 
 fn random_subscription(rng: &mut StdRng, number: u64, line: &Arc<Line>) -> Arc<Subscription> {
     let id = SubscriptionId::new(&number.to_string()).unwrap();
-    let filters = (0..rng.random_range(1..4)).map(|_| random_filter(rng)).collect();
+    let filters: Vec<_> = (0..rng.random_range(1..4)).map(|_| random_filter(rng)).collect();
     Arc::new(Subscription::replaying(
         id,
         number,

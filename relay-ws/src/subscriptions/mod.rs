@@ -39,7 +39,7 @@ pub struct Subscription {
     /// Number of the question for its stored events: no other of this connection had it.
     generation: AtomicU64,
     /// Its filters, each with a limit.
-    pub filters: Vec<Filter>,
+    pub filters: Arc<[Filter]>,
     line: Arc<Line>,
     state: Mutex<State>,
     /// Number of the last event that the index found for it; keeps several matching filters from sending it twice.
@@ -59,7 +59,7 @@ impl Subscription {
     pub fn replaying(
         id: SubscriptionId,
         generation: u64,
-        filters: Vec<Filter>,
+        filters: impl Into<Arc<[Filter]>>,
         line: Arc<Line>,
         deadline: Instant,
     ) -> Self {
@@ -67,7 +67,7 @@ impl Subscription {
         Self {
             id,
             generation: AtomicU64::new(generation),
-            filters,
+            filters: filters.into(),
             line,
             state,
             last_found: AtomicU64::new(0),
