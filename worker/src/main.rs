@@ -49,9 +49,9 @@ fn main() -> anyhow::Result<()> {
         None => runtime.block_on(async {
             let patience = Duration::from_secs(u64::from(config.worker.drain_s)) + AFTER_DRAIN;
             let shutdown = Shutdown::on_signals(patience).context("signals")?;
-            worker::run(config, telemetry.metrics.clone(), shutdown)
-                .await
-                .context("worker")
+            // As a task, or every step of a job would wake this thread from one of the runtime's.
+            let run = tokio::spawn(worker::run(config, telemetry.metrics.clone(), shutdown));
+            run.await.context("worker")?.context("worker")
         }),
         Some(Command::Migrate) => runtime.block_on(worker::migrate(&config)).context("migrate"),
         Some(Command::Import(options)) => runtime
