@@ -15,6 +15,7 @@
 //!   lost an attempt as well.
 //! * **Fair.** A worker takes what it can run and at most a quarter more ([`StreamConfig::concurrency`]); the rest is left to
 //!   others. When it stops, what has not begun goes back at once and without loss of an attempt; what runs is finished.
+//! * **Together.** Where jobs are cheaper together, one worker at a time takes the new ones ([`Readers::OneAtATime`]).
 //! * **Redis may go away.** Connections come back by themselves, a stream that was deleted is made anew. An answer that was
 //!   lost on the way costs [`StreamConfig::takeover`], not the job.
 //!
@@ -27,6 +28,7 @@
 //! | `queue:<name>` | STREAM, group `workers` | one entry a job, field `job`: JSON. Ids begin with the time of enqueueing in unix milliseconds |
 //! | `queue:<name>:dead` | STREAM | given up: fields `job`, `error`, `attempts`, `id` (that of the job); ids begin with the time of giving up |
 //! | `queue:<name>:errors` | HASH by job, expires | why its last attempt failed; kept until it is done or dead |
+//! | `queue:<name>:reader` | STRING, expires | where one worker at a time reads: which consumer |
 //! | `schedule:<job>` | STRING, expires | a recurring job was enqueued in this interval |
 //!
 //! # A worker
