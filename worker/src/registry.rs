@@ -62,8 +62,8 @@ impl Workers {
         StreamConfig {
             consumer: format!("{}:{}", queue.name(), self.name),
             readers: match queue {
-                // Batches are committed one after the other anyway, and fewer are cheaper. An operator's program is another matter: each
-                // worker has one, and they judge side by side.
+                // Batches are committed one after the other anyway, and an event costs less when they all come from one worker. An
+                // operator's program is another matter: each worker has one, and they judge side by side.
                 Queue::Event if !self.cx.config.write_policy.is_on() => Readers::OneAtATime,
                 _ => Readers::All,
             },

@@ -36,7 +36,7 @@ const SEARCHABLE_FOR: Duration = Duration::from_millis(500);
 const SEARCHABLE_FOR_WHEN_BUSY: Duration = Duration::from_millis(50);
 
 /// A job with new events that is as old as that waits for others. One alone takes two milliseconds. How many there are tells
-/// nothing: two workers share what would be a queue for one.
+/// little: in the middle of a flood they are few when each has many events.
 const BUSY: Duration = Duration::from_millis(10);
 
 /// A consumer without jobs that was silent for a minute belonged to a worker that is gone.
