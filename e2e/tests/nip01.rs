@@ -154,6 +154,28 @@ async fn no_gap_and_no_duplicate_between_stored_and_live() {
 }
 
 #[tokio::test]
+async fn what_has_its_ok_is_found_by_everybody_and_what_was_deleted_by_nobody() {
+    let stack = Stack::builder().relays(2).workers(2).start().await;
+    let (mut writer, mut reader) = (stack.client_of(0).await, stack.client_of(1).await);
+    let notes = [json!({"kinds": [1]})];
+    for n in 0..15 {
+        let note = note(&n.to_string()).sign();
+        writer.accepted(&note).await;
+        assert_eq!(reader.count(&notes).await, 1, "{n}");
+        // Twice: nothing has changed since, and either worker is asked.
+        for _ in 0..2 {
+            assert_eq!(reader.req("s", &notes).await, [note.clone()], "{n}");
+            reader.send(json!(["CLOSE", "s"])).await;
+        }
+        let id = note["id"].as_str().unwrap();
+        writer.accepted(&event(5).tag(["e", id]).sign()).await;
+        assert_eq!(reader.req("s", &notes).await.len(), 0, "{n}");
+        reader.send(json!(["CLOSE", "s"])).await;
+        assert_eq!(reader.count(&notes).await, 0, "{n}");
+    }
+}
+
+#[tokio::test]
 async fn count_counts_each_event_once() {
     let stack = Stack::start().await;
     let mut client = stack.client().await;

@@ -1,7 +1,7 @@
 //! Telling the world of new events.
 
 use bytes::Bytes;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use protocol::VerifiedEvent;
 use pubsub::{Address, Listeners, PageWriter, ProcessId, Publisher, PubsubError};
 
@@ -30,7 +30,12 @@ impl Announcer {
         if events.is_empty() {
             return Ok(());
         }
-        self.publish(events, || PageWriter::live(last_seq)).await?;
+        // Who asks after he could have heard of an event gets it: so the change is known first.
+        try_join(
+            self.publisher.changed(),
+            self.publish(events, || PageWriter::live(last_seq)),
+        )
+        .await?;
         Ok(())
     }
 

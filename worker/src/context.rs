@@ -7,11 +7,17 @@ use pubsub::{ConnectionId, ProcessId, Publisher, Reply, ReplyPage, Upkeep};
 use queue::{JobError, Producer, jobs::Client};
 use runtime::{clock::Clock, config::Config, redis::RedisClient};
 use store::Store;
-use tracing::{Span, warn};
+use tracing::{Span, debug, warn};
 
 use crate::{
-    announcer::Announcer, batcher::Batcher, membership::Membership, rulings::RulingsInForce, sets::Sets,
-    vanish::dead_letters::Searched, write_policy::WritePolicy,
+    announcer::Announcer,
+    batcher::Batcher,
+    membership::Membership,
+    metrics::{self, Removed},
+    rulings::RulingsInForce,
+    sets::Sets,
+    vanish::dead_letters::Searched,
+    write_policy::WritePolicy,
 };
 
 /// Cheap to clone.
@@ -71,6 +77,16 @@ impl Context {
         let privacy = &self.config.privacy;
         let private = PrivateKinds::new(privacy.direct_messages, privacy.gift_wraps);
         Reader::new(private, &client.pubkeys)
+    }
+
+    /// Stored events were removed: who asks after this call does not get them, from whatever worker.
+    pub async fn removed(&self, why: Removed, events: u64) {
+        metrics::removed(why, events);
+        if events > 0
+            && let Err(error) = self.publisher.changed().await
+        {
+            debug!(%error, "other workers hear of removed events a second later");
+        }
     }
 
     /// Sends answers to the connections of one relay-ws process. When this fails, the job has to run again.

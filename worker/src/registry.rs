@@ -1,7 +1,7 @@
 //! The table of queues: which job is handled by whom, and how many at a time.
 
 use apalis::prelude::{Data, Monitor, WorkerBuilder, WorkerBuilderExt};
-use pubsub::ProcessId;
+use pubsub::{Keys, ProcessId};
 use queue::{
     Delivery, Job, Queue, Readers, StreamBackend, StreamConfig,
     jobs::{
@@ -67,6 +67,7 @@ impl Workers {
                 Queue::Event if !self.cx.config.write_policy.is_on() => Readers::OneAtATime,
                 _ => Readers::All,
             },
+            watched: self.watched(queue),
             concurrency: match queue {
                 Queue::Event => worker.event_concurrency,
                 Queue::Req => worker.req_concurrency,
@@ -83,6 +84,15 @@ impl Workers {
             max_attempts: limits.max_attempts,
             max_dead: limits.max_dead,
         }
+    }
+
+    /// Questions are answered from memory while nothing has changed. Only where jobs and changes go through one Redis is it certain
+    /// what came first.
+    fn watched(&self, queue: Queue) -> Option<String> {
+        let redis = &self.cx.config.redis;
+        let is_one = redis.jobs() == redis.pubsub();
+        (is_one && matches!(queue, Queue::Req | Queue::Count))
+            .then(|| Keys::new(redis.namespace.clone()).last_change())
     }
 
     /// A blocking read holds its connection: each queue has one.

@@ -8,10 +8,7 @@ use tracing::warn;
 
 pub mod dead_letters;
 
-use crate::{
-    context::Context,
-    metrics::{self, Removed},
-};
+use crate::{context::Context, metrics::Removed};
 
 /// Steps that an OK waits for.
 const STEPS: u32 = 20;
@@ -44,7 +41,7 @@ pub async fn remove(steps: u32, cx: &Context) -> Result<(), StoreError> {
     let batch = cx.config.worker.maintenance_batch;
     for _ in 0..steps {
         match cx.store.remove_vanished(batch).await? {
-            Some(removed) => metrics::removed(Removed::VanishedEvents, removed),
+            Some(removed) => cx.removed(Removed::VanishedEvents, removed).await,
             None => break,
         }
     }

@@ -67,6 +67,8 @@ impl Keys {
         rulings_version = "rulings_version";
         /// STRING: counted up when somebody changed rulings in Postgres.
         rulings_changes = "rulings_changes";
+        /// STRING: a number that whoever has stored or removed events replaces.
+        last_change = "events_last_change";
         /// HASH by name (NIP-05): the answer.
         names = "nip05_names";
         /// STRING that expires: hash of the link that makes the first operator.

@@ -1,7 +1,10 @@
 //! Messages on their way to relay-ws processes and plugins.
 
 use bytes::Bytes;
-use fred::{clients::Client, interfaces::PubsubInterface};
+use fred::{
+    clients::Client,
+    interfaces::{FredResult, KeysInterface, PubsubInterface},
+};
 
 use protocol::PublicKey;
 
@@ -43,6 +46,22 @@ impl Publisher {
                 channel: name,
                 source,
             })
+    }
+
+    /// Events were stored or removed: what workers keep in memory is out of date. What is published after this call, or awaited
+    /// together with it, is heard by nobody before.
+    pub async fn changed(&self) -> Result<(), PubsubError> {
+        let key = self.keys.last_change();
+        let number = i64::from_ne_bytes(rand::random()) & i64::MAX;
+        let mut told: FredResult<()> = self.client.set(&key, number, None, None, false).await;
+        if told.is_err() {
+            // A Redis whose memory is full still forgets: then nobody relies on what he knows.
+            told = self.client.del(&key).await;
+        }
+        told.map_err(|source| PubsubError::Keys {
+            operation: "tell of a change",
+            source,
+        })
     }
 
     /// A page of stored events for a subscription.

@@ -72,6 +72,7 @@ async fn main() {
     let config = StreamConfig {
         consumer: "throughput".to_owned(),
         readers: Readers::All,
+        watched: None,
         concurrency,
         takeover: Duration::from_secs(3),
         max_attempts: 5,

@@ -3,7 +3,7 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicI64},
     task::{Context, Poll},
     time::Duration,
 };
@@ -48,6 +48,8 @@ pub struct StreamConfig {
     pub consumer: String,
     /// Who takes new jobs; all consumers of a queue say the same.
     pub readers: Readers,
+    /// A key of Redis that holds a number; it is read together with new jobs ([`Delivery::seen`]).
+    pub watched: Option<String>,
     /// Jobs that run at a time; also what apalis is told. A quarter more is taken in advance.
     pub concurrency: usize,
     /// A job that nobody has vouched for this long is taken over.
@@ -90,6 +92,7 @@ impl<J: Job> StreamBackend<J> {
             held,
             lease: Lease::new(config.readers),
             clock: ServerClock::default(),
+            reading: AtomicI64::default(),
             jobs,
             ready: Arc::clone(&ready),
             settled: settled.clone(),

@@ -6,7 +6,10 @@ mod read;
 mod take_over;
 mod vouch;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use apalis_core::task::{Task, builder::TaskBuilder, task_id::TaskId};
 use futures::future::join_all;
@@ -42,6 +45,8 @@ pub(crate) struct Consumer<J> {
     pub held: Held,
     pub lease: Lease,
     pub clock: ServerClock,
+    /// The connection that reads, as Redis numbers it; 0 when it is not known.
+    pub reading: AtomicI64,
     /// Bounded by the room in [`Held`].
     pub jobs: mpsc::UnboundedSender<Task<Delivery<J>>>,
     pub ready: Ready<J>,
@@ -88,14 +93,14 @@ impl<J: Job> Consumer<J> {
         }
     }
 
-    fn hand_over(&self, entries: Vec<Entry>) {
+    fn hand_over(&self, entries: Vec<Entry>, seen: Option<u64>) {
         self.held.insert(&entries);
         for entry in entries {
-            self.hand_over_one(entry);
+            self.hand_over_one(entry, seen);
         }
     }
 
-    fn hand_over_one(&self, entry: Entry) {
+    fn hand_over_one(&self, entry: Entry, seen: Option<u64>) {
         let Entry { id, job, attempt } = entry;
         if attempt > self.config.max_attempts {
             return self.bury(id, "every worker that took it died".to_owned());
@@ -111,6 +116,7 @@ impl<J: Job> Consumer<J> {
             is_last: attempt >= self.config.max_attempts,
             enqueued_ms,
             enqueued: self.clock.instant(enqueued_ms),
+            seen,
         };
         let task = TaskBuilder::new(delivery)
             .task_id(TaskId::from_string(id))

@@ -15,6 +15,9 @@ pub struct Delivery<J> {
     pub enqueued_ms: u64,
     /// The same by our own clock, whatever the difference.
     pub enqueued: Instant,
+    /// What stood at [`StreamConfig::watched`](crate::StreamConfig::watched) when the job was read, or some time after it was enqueued.
+    /// `None` when nothing is watched, no number stood there, or the job was taken over.
+    pub seen: Option<u64>,
 }
 
 impl<J> Delivery<J> {
@@ -26,6 +29,7 @@ impl<J> Delivery<J> {
             is_last: self.is_last,
             enqueued_ms: self.enqueued_ms,
             enqueued: self.enqueued,
+            seen: self.seen,
         }
     }
 }

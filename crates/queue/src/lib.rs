@@ -58,6 +58,7 @@
 //! let config = StreamConfig {
 //!     consumer: "greeter-1".to_owned(),
 //!     readers: Readers::All,
+//!     watched: None,
 //!     concurrency: 8,
 //!     takeover: std::time::Duration::from_secs(3),
 //!     max_attempts: 5,

@@ -103,34 +103,40 @@ impl Stream {
         is_theirs.map_err(|error| self.failed("ask for the lease", error))
     }
 
-    /// Entries that nobody has had; waits up to `block_ms` for the first.
+    /// Entries that nobody has had, and then what stands at the watched key; waits up to `block_ms` for the first.
     pub(crate) async fn read_new(
         &self,
-        consumer: &str,
+        config: &StreamConfig,
         count: usize,
         block_ms: u64,
-    ) -> Result<Vec<Entry>, Error> {
-        let read: Value = self
-            .client
+    ) -> Result<(Vec<Entry>, Option<u64>), Error> {
+        // Redis does what stands behind a read that blocks when it has ended, and answers both at once.
+        let commands = self.client.pipeline();
+        let (count, block_ms) = (Some(count as u64), Some(block_ms));
+        let _queued: () = commands
             .xreadgroup(
                 GROUP,
-                consumer,
-                Some(count as u64),
-                Some(block_ms),
+                config.consumer.as_str(),
+                count,
+                block_ms,
                 false,
                 &self.key,
                 ">",
             )
             .await?;
+        if let Some(key) = &config.watched {
+            let _queued: () = commands.get(key.as_str()).await?;
+        }
+        let mut answers = commands.try_all::<Value>().await.into_iter();
+        let read = answers.next().unwrap_or(Ok(Value::Null))?;
+        let seen = answers.next().and_then(|seen| seen.ok()?.as_u64());
         if read.is_null() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), seen));
         }
         let mut streams: Entries = read.into_xread_response()?;
         let entries = streams.remove(&self.key).unwrap_or_default();
-        Ok(entries
-            .into_iter()
-            .map(|(id, fields)| entry(id, fields, 1))
-            .collect())
+        let entries = entries.into_iter().map(|(id, fields)| entry(id, fields, 1));
+        Ok((entries.collect(), seen))
     }
 
     /// The oldest entries whose holder has been silent for `idle_ms`.

@@ -35,7 +35,7 @@ impl Store {
     /// 2^32 hashes and gains nothing.
     pub async fn count(&self, filters: &[Filter], reader: &Reader<'_>, now: u64) -> Result<u64, StoreError> {
         if let Some(window) = &self.window
-            && let Some(count) = window.count(filters, reader, now).await
+            && let Some(count) = window.count(filters, reader, now, self.change).await
         {
             return Ok(count);
         }
@@ -71,7 +71,9 @@ impl Store {
         now: u64,
     ) -> Result<AuthorCount, StoreError> {
         if let Some(window) = &self.window
-            && let Some(counted) = window.count_authors(filter, offset, reader, now).await
+            && let Some(counted) = window
+                .count_authors(filter, offset, reader, now, self.change)
+                .await
         {
             return Ok(counted);
         }

@@ -89,6 +89,8 @@ pub struct Store {
     window: Option<Arc<Window>>,
     /// What full-text search needs, if it is on.
     searching: Option<Arc<Searching>>,
+    /// The last change that those who ask can know of.
+    change: Option<u64>,
 }
 
 impl Store {
@@ -134,6 +136,7 @@ impl Store {
             delegation: false,
             window: None,
             searching: None,
+            change: None,
         })
     }
 
@@ -155,6 +158,17 @@ impl Store {
             self.window = Some(window);
         }
         self
+    }
+
+    /// The same store, for questions that came when `change` was the last change known: events stored or removed, by any process.
+    /// When the window was brought up to date for a question of the same change, within a second, it is not looked for more. Changes are
+    /// told apart by their numbers, nothing else.
+    #[must_use]
+    pub fn as_of(&self, change: Option<u64>) -> Self {
+        Self {
+            change,
+            ..self.clone()
+        }
     }
 
     /// What the window has and does.

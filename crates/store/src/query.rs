@@ -58,7 +58,7 @@ impl Store {
         now: u64,
     ) -> Result<Found, StoreError> {
         let mut answers = match &self.window {
-            Some(window) => window.answer(filters, reader, now).await,
+            Some(window) => window.answer(filters, reader, now, self.change).await,
             None => Vec::new(),
         }
         .into_iter();

@@ -5,7 +5,7 @@ use protocol::{Filter, Reader};
 use pubsub::Reply;
 use queue::{Delivery, JobError, jobs::CountRequest};
 use serde_json::{Value, json};
-use store::StoreError;
+use store::{Store, StoreError};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -36,7 +36,8 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
             .await;
     }
     let began = Instant::now();
-    let counted = count(&filters, &cx.reader(&client), &cx).await;
+    let store = cx.store.as_of(delivery.seen);
+    let counted = count(&filters, &cx.reader(&client), &store, &cx).await;
     metrics::count(began.elapsed());
     match counted {
         Ok(result) => {
@@ -69,8 +70,13 @@ pub async fn count_request(delivery: Delivery<CountRequest>, cx: Data<Context>) 
 
 /// The object of the answer: exact, unless that would cost more than the operator wants. One filter with a tag gets the
 /// registers of its authors, too.
-async fn count(filters: &[Filter], reader: &Reader<'_>, cx: &Context) -> Result<Value, StoreError> {
-    let (store, now) = (&cx.store, cx.clock.now());
+async fn count(
+    filters: &[Filter],
+    reader: &Reader<'_>,
+    store: &Store,
+    cx: &Context,
+) -> Result<Value, StoreError> {
+    let now = cx.clock.now();
     let max_cost = cx.config.limits.count_max_cost;
     if max_cost > 0 && may_be_estimated(filters, reader) {
         let estimate = store.estimate(filters, reader, now).await?;

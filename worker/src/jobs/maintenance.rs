@@ -93,7 +93,7 @@ async fn expired_events(cx: &Context) -> Result<(), JobError> {
             .remove_expired(cx.clock.now(), batch)
             .await
             .map_err(JobError::retry)?;
-        metrics::removed(Removed::ExpiredEvents, removed);
+        cx.removed(Removed::ExpiredEvents, removed).await;
         if removed < u64::from(batch) {
             break;
         }
@@ -121,7 +121,7 @@ async fn banned_events(cx: &Context) -> Result<(), JobError> {
     let batch = cx.config.worker.maintenance_batch;
     for _ in 0..STEPS {
         let removed = cx.store.remove_banned(batch).await.map_err(JobError::retry)?;
-        metrics::removed(Removed::BannedEvents, removed);
+        cx.removed(Removed::BannedEvents, removed).await;
         if removed < u64::from(batch) {
             break;
         }

@@ -42,7 +42,7 @@ pub async fn new_subscription(
         return close(asking, &delivery, reason.to_string(), &cx).await;
     }
     let began = Instant::now();
-    let found = find(job, &cx).await;
+    let found = find(&delivery, &cx).await;
     metrics::query(began.elapsed());
     match found {
         Ok(found) => send(asking, &delivery, &found, &cx).await,
@@ -60,9 +60,10 @@ fn may_invite(job: &NewSubscription, cx: &Context) -> Result<(), Reason> {
 }
 
 /// What is stored, and an invitation that is made for the occasion.
-async fn find(job: &NewSubscription, cx: &Context) -> Result<Found, StoreError> {
+async fn find(delivery: &Delivery<NewSubscription>, cx: &Context) -> Result<Found, StoreError> {
+    let (job, store) = (&delivery.job, cx.store.as_of(delivery.seen));
     let reader = cx.reader(&job.client);
-    let mut found = cx.store.query(&job.filters, &reader, cx.clock.now()).await?;
+    let mut found = store.query(&job.filters, &reader, cx.clock.now()).await?;
     if found.rest == Rest::Nothing && !job.filters.iter().all(|filter| is_whole(filter, &reader, &found)) {
         // It may be said that nothing is left where nothing was kept back; not that something was.
         found.rest = Rest::Unknown;

@@ -1,5 +1,7 @@
 //! New jobs, as they come: a read blocks in Redis until there is one.
 
+use std::sync::atomic::Ordering;
+
 use fred::{interfaces::ClientInterface, types::ClientUnblockFlag};
 use tracing::{debug, info, warn};
 
@@ -12,17 +14,14 @@ const BLOCK_MS: u64 = 500;
 impl<J: Job> Consumer<J> {
     /// Reads no more at a time than there is room for: the rest is left to other workers.
     pub(super) async fn read(&self) {
+        self.note_connection().await;
         while !self.leaving.is_cancelled() {
             let room = tokio::select! {
                 () = self.leaving.cancelled() => return,
                 room = self.may_read() => room,
             };
-            match self
-                .blocking
-                .read_new(&self.config.consumer, room, BLOCK_MS)
-                .await
-            {
-                Ok(entries) => self.hand_over(entries),
+            match self.blocking.read_new(&self.config, room, BLOCK_MS).await {
+                Ok((entries, seen)) => self.hand_over(entries, seen),
                 Err(error) if error.details().starts_with("NOGROUP") => {
                     info!(queue = %self.stream.queue, "the stream was deleted: making it anew");
                     if !self.join_group().await {
@@ -34,6 +33,7 @@ impl<J: Job> Consumer<J> {
                     if self.pause().await {
                         return;
                     }
+                    self.note_connection().await;
                 }
             }
         }
@@ -48,9 +48,17 @@ impl<J: Job> Consumer<J> {
     /// Ends the read that blocks when the worker begins to stop: what came to it then would only be given back.
     pub(super) async fn end_blocking_read(&self) {
         self.leaving.cancelled().await;
-        let timed_out = ClientUnblockFlag::Timeout;
-        if let Err(error) = self.blocking.client.unblock_self(Some(timed_out)).await {
+        let (connection, timed_out) = (self.reading.load(Ordering::Relaxed), ClientUnblockFlag::Timeout);
+        let unblocked = self.stream.client.client_unblock(connection, Some(timed_out));
+        if let Err(error) = unblocked.await.map(|_: bool| ()) {
             debug!(queue = %self.stream.queue, %error, "could not end a blocking read: it ends by itself");
         }
+    }
+
+    /// Whose read is to be ended. fred does not know of reads in pipelines.
+    async fn note_connection(&self) {
+        let connection = self.blocking.client.client_id().await;
+        self.reading
+            .store(connection.unwrap_or_default(), Ordering::Relaxed);
     }
 }

@@ -44,7 +44,7 @@ impl<J: Job> Consumer<J> {
             info!(queue = %self.stream.queue, id = entry.id, attempt = entry.attempt, "took a job over");
         }
         let taken = entries.len();
-        self.hand_over(entries);
+        self.hand_over(entries, None);
         Ok(taken)
     }
 }

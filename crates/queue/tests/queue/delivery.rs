@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use fred::interfaces::StreamsInterface;
+use fred::interfaces::{KeysInterface, StreamsInterface};
 use queue::Queue;
 
 use crate::fixture::{Fate, Fixture, Ledger, errand, until};
@@ -102,4 +102,29 @@ async fn depth_tells_what_waits_runs_and_how_old_it_is() {
     .await;
     worker.stop().await;
     assert_eq!(oldest_held().await, None, "nobody holds any");
+}
+
+#[tokio::test]
+async fn a_job_comes_with_what_stood_at_the_watched_key_after_it_was_enqueued() {
+    let (queue, ledger) = (Fixture::new().await, Arc::new(Ledger::default()));
+    let worker = queue.worker("one", 1, &ledger).await;
+    let run = async |number: u32| {
+        queue.push([errand(number, Fate::Succeed)]).await;
+        until("done", async || ledger.done.lock().await.contains(&number)).await;
+    };
+    let set = async |value: &str| {
+        let set = queue.redis.set(queue.watched(), value, None, None, false);
+        set.await.map(|(): ()| ()).unwrap();
+    };
+    run(0).await;
+    // The worker waits for a job already.
+    for number in 1..50 {
+        set(&number.to_string()).await;
+        run(number).await;
+    }
+    set("no number").await;
+    run(50).await;
+    let expected: Vec<_> = (0..=50).map(|n| (1..50).contains(&n).then_some(n)).collect();
+    assert_eq!(*ledger.seen.lock().await, expected);
+    worker.stop().await;
 }

@@ -59,6 +59,8 @@ pub struct Ledger {
     /// (worker, number, attempt) of each run that began.
     pub begun: Mutex<Vec<(String, u32, u32)>>,
     pub done: Mutex<Vec<u32>>,
+    /// What was seen at the watched key with each run that began.
+    pub seen: Mutex<Vec<Option<u64>>>,
     pub release: Notify,
     /// Where a process of its own leaves word of each run that began.
     pub witness: Option<(RedisClient, String)>,
@@ -112,6 +114,11 @@ impl Fixture {
         }
     }
 
+    /// The key that is read together with new jobs.
+    pub fn watched(&self) -> String {
+        format!("{}watched", self.namespace)
+    }
+
     /// A worker that reads beside the others.
     pub async fn worker(&self, name: &str, concurrency: usize, ledger: &Arc<Ledger>) -> Worker {
         self.worker_among(Readers::All, name, concurrency, ledger).await
@@ -127,6 +134,7 @@ impl Fixture {
         let config = StreamConfig {
             consumer: name.to_owned(),
             readers,
+            watched: Some(self.watched()),
             concurrency,
             takeover: Duration::from_millis(300),
             max_attempts: 3,
@@ -186,6 +194,7 @@ async fn run(delivery: Delivery<Errand>, data: Data<(String, Arc<Ledger>)>) -> R
         .lock()
         .await
         .push((name.clone(), number, delivery.attempt));
+    ledger.seen.lock().await.push(delivery.seen);
     if let Some((redis, key)) = &ledger.witness {
         redis.rpush::<(), _, _>(key, number).await.unwrap();
     }

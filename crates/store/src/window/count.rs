@@ -14,8 +14,14 @@ use crate::count::AuthorCount;
 
 impl Window {
     /// What matches any of the filters, each event once; `None` when Postgres has to be asked.
-    pub async fn count(&self, filters: &[Filter], reader: &Reader<'_>, now: u64) -> Option<u64> {
-        self.look(filters, now, |contents| {
+    pub async fn count(
+        &self,
+        filters: &[Filter],
+        reader: &Reader<'_>,
+        now: u64,
+        change: Option<u64>,
+    ) -> Option<u64> {
+        self.look(filters, now, change, |contents| {
             let mut found = HashSet::new();
             let mut count = 0;
             for filter in filters {
@@ -35,8 +41,9 @@ impl Window {
         offset: HllOffset,
         reader: &Reader<'_>,
         now: u64,
+        change: Option<u64>,
     ) -> Option<AuthorCount> {
-        self.look(std::slice::from_ref(filter), now, |contents| {
+        self.look(std::slice::from_ref(filter), now, change, |contents| {
             let (mut count, mut hll) = (0, Hll::default());
             contents.each(filter, reader, now, |_, entry| {
                 count += 1;
@@ -47,7 +54,13 @@ impl Window {
         .await
     }
 
-    async fn look<T>(&self, filters: &[Filter], now: u64, count: impl FnOnce(&Contents) -> T) -> Option<T> {
+    async fn look<T>(
+        &self,
+        filters: &[Filter],
+        now: u64,
+        change: Option<u64>,
+        count: impl FnOnce(&Contents) -> T,
+    ) -> Option<T> {
         let holds_all = |contents: &Contents| filters.iter().all(|filter| contents.holds_all(filter, now));
         // First without being up to date: most counts ask for all times.
         let may_count = self
@@ -55,7 +68,7 @@ impl Window {
             .read()
             .as_ref()
             .is_some_and(|followed| holds_all(&followed.contents));
-        if !may_count || !self.catch_up_or_give_up().await {
+        if !may_count || !self.catch_up_or_give_up(change).await {
             return None;
         }
         let followed = self.contents.read();

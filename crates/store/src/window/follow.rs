@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use tokio::sync::Mutex;
 use tracing::{debug, info};
 
-use super::{Followed, Window, entry::Entry, removals};
+use super::{Followed, TICK, Window, entry::Entry, removals};
 use crate::StoreError;
 
 /// Rows of one step.
@@ -57,9 +57,9 @@ impl Turns {
 }
 
 impl Window {
-    /// Whether the window now holds everything that was committed before this call.
-    pub(super) async fn catch_up_or_give_up(&self) -> bool {
-        match self.catch_up().await {
+    /// Whether the window now holds everything that `change` tells of; without one, everything that was committed before this call.
+    pub(super) async fn catch_up_or_give_up(&self, change: Option<u64>) -> bool {
+        match self.catch_up(change).await {
             Ok(()) => true,
             Err(error) => {
                 // The question goes to Postgres, and its fault is reported there.
@@ -69,13 +69,24 @@ impl Window {
         }
     }
 
-    /// Brings the window to what is committed now.
-    pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
-        self.turns.share(self.follow()).await
+    /// Brings the window to what is committed now, unless it was since the last change that is known.
+    pub(super) async fn catch_up(&self, change: Option<u64>) -> Result<(), StoreError> {
+        if change.is_some_and(|change| self.is_as_of(change)) {
+            return Ok(());
+        }
+        self.turns.share(self.follow(change)).await
+    }
+
+    /// Not for long: a Redis that came back may not know of the latest changes, and who writes past the workers tells nobody.
+    fn is_as_of(&self, change: u64) -> bool {
+        let followed = self.contents.read();
+        followed
+            .as_ref()
+            .is_some_and(|followed| followed.change == Some(change) && followed.at.elapsed() < TICK)
     }
 
     /// Only in turn.
-    async fn follow(&self) -> Result<(), StoreError> {
+    async fn follow(&self, change: Option<u64>) -> Result<(), StoreError> {
         let now = Instant::now();
         let Some((mut news, at)) = self.position() else {
             return Ok(());
@@ -88,7 +99,7 @@ impl Window {
         for _ in 0..steps {
             if self.read_news(&mut news).await? {
                 // All steps at once: what the last one saw is one moment, and nobody looks in between.
-                self.apply(news, now);
+                self.apply(news, now, change);
                 return Ok(());
             }
         }
@@ -109,10 +120,11 @@ impl Window {
         })
     }
 
-    fn apply(&self, news: News, at: Instant) {
+    fn apply(&self, news: News, at: Instant, change: Option<u64>) {
         if let Some(followed) = &mut *self.contents.write() {
             followed.apply(news, self.most);
             followed.at = at;
+            followed.change = change.or(followed.change);
         }
     }
 

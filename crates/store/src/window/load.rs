@@ -72,6 +72,7 @@ impl Window {
             seq: row.try_get(0).map_err(failed)?,
             removal: row.try_get(1).map_err(failed)?,
             at,
+            change: None,
         })
     }
 

@@ -69,6 +69,8 @@ struct Followed {
     seq: i64,
     removal: i64,
     at: Instant,
+    /// The last change known when somebody asked, of which all is in the contents.
+    change: Option<u64>,
 }
 
 impl Window {
@@ -107,16 +109,22 @@ impl Window {
         let followed_at = self.contents.read().as_ref().map(|followed| followed.at);
         match followed_at {
             None if is_asked => self.load().await,
-            Some(at) if is_asked || at.elapsed() > IDLE => self.catch_up().await,
+            Some(at) if is_asked || at.elapsed() > IDLE => self.catch_up(None).await,
             _ => Ok(()),
         }
     }
 
     /// The answers to those filters that the window can answer; `None` where Postgres has to be asked.
-    pub async fn answer(&self, filters: &[Filter], reader: &Reader<'_>, now: u64) -> Vec<Option<Found>> {
+    pub async fn answer(
+        &self,
+        filters: &[Filter],
+        reader: &Reader<'_>,
+        now: u64,
+        change: Option<u64>,
+    ) -> Vec<Option<Found>> {
         let filters_asked = filters.len() as u64;
         self.asked.fetch_add(filters_asked, Ordering::Relaxed);
-        if !self.may_answer(filters, now) || !self.catch_up_or_give_up().await {
+        if !self.may_answer(filters, now) || !self.catch_up_or_give_up(change).await {
             return vec![None; filters.len()];
         }
         let mut answers = Vec::with_capacity(filters.len());
