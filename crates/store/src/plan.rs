@@ -37,30 +37,47 @@ impl Store {
             });
         }
         let candidates = candidates(wanted.filter);
-        let [first, _, ..] = candidates[..] else {
+        if let [only] = candidates[..] {
             return Ok(Plan {
-                driver: candidates[0],
+                driver: only,
                 since: whole,
             });
-        };
-        let query = sizes(wanted, &candidates, BOUNDED);
+        }
+        let (driver, size) = self.rarest(wanted, &candidates, wanted.since()).await?;
+        if size < BOUNDED {
+            return Ok(Plan { driver, since: whole });
+        }
+        let since = windows(wanted, now);
+        // All are popular. Which of them is so the least, the first window tells in which there is anything.
+        for start in &since {
+            let (driver, size) = self.rarest(wanted, &candidates, *start).await?;
+            if size > 0 {
+                return Ok(Plan { driver, since });
+            }
+        }
+        Ok(Plan { driver, since })
+    }
+
+    /// The one with the fewest rows since then, and how many these are; no more than [`BOUNDED`] are counted.
+    async fn rarest(
+        &self,
+        wanted: &Wanted<'_>,
+        candidates: &[Driver],
+        since: i64,
+    ) -> Result<(Driver, i64), StoreError> {
+        let query = sizes(wanted, candidates, since, BOUNDED);
         let row = bind(&query).fetch_one(&self.reads).await;
         let sizes: Result<Vec<i64>, sqlx::Error> = row.and_then(|row| row.try_get(0));
         let sizes = sizes.map_err(|source| StoreError::Query {
             operation: "plan a query",
             source,
         })?;
-        let rarest = candidates.iter().zip(sizes).min_by_key(|(_, size)| *size);
-        Ok(match rarest {
-            Some((driver, size)) if size < BOUNDED => Plan {
-                driver: *driver,
-                since: whole,
-            },
-            _ => Plan {
-                driver: first,
-                since: windows(wanted, now),
-            },
-        })
+        let rarest = candidates
+            .iter()
+            .copied()
+            .zip(sizes)
+            .min_by_key(|(_, size)| *size);
+        Ok(rarest.unwrap_or((Driver::Time, 0)))
     }
 }
 

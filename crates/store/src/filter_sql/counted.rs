@@ -102,14 +102,11 @@ pub(crate) fn has_tags(wanted: &Wanted<'_>, seq: &str, args: &mut Args) -> Optio
     ))
 }
 
-/// For each driver how many rows its slots have, counted up to `at_most`: an array of numbers.
-pub(crate) fn sizes(wanted: &Wanted, drivers: &[Driver], at_most: i64) -> FilterQuery {
+/// For each driver how many rows its slots have that are not older than `since`, counted up to `at_most`: an array of numbers.
+/// The oldest are counted: of the newest, Postgres has to look at the table whether they are there, until the next vacuum.
+pub(crate) fn sizes(wanted: &Wanted, drivers: &[Driver], since: i64, at_most: i64) -> FilterQuery {
     let mut args = Args::default();
-    let (since, until, most) = (
-        args.int(wanted.since()),
-        args.int(wanted.until()),
-        args.int(at_most),
-    );
+    let (since, until, most) = (args.int(since), args.int(wanted.until()), args.int(at_most));
     let size = |driver: &Driver| {
         let slots = Slots::of(*driver, wanted, &mut args).into_select();
         let (table, value) = match driver {
@@ -119,7 +116,7 @@ pub(crate) fn sizes(wanted: &Wanted, drivers: &[Driver], at_most: i64) -> Filter
         format!(
             "(SELECT count(*) FROM (SELECT FROM ({slots}) s CROSS JOIN LATERAL (SELECT FROM {table} x \
              WHERE x.{value} = s.v AND x.kind = s.kind AND x.created_at >= {since} AND x.created_at <= {until} \
-             LIMIT {most}) k LIMIT {most}) c)"
+             ORDER BY x.created_at, x.id_head DESC LIMIT {most}) k LIMIT {most}) c)"
         )
     };
     let sizes: Vec<String> = drivers.iter().map(size).collect();

@@ -59,7 +59,7 @@ impl Store {
         if drivers.is_empty() {
             return Ok(None);
         }
-        let query = sizes(wanted, &drivers, BOUNDED);
+        let query = sizes(wanted, &drivers, wanted.since(), BOUNDED);
         let row = bind(&query).fetch_one(&self.reads).await;
         let sizes: Vec<i64> = row.and_then(|row| row.try_get(0)).map_err(failed)?;
         let rarest = sizes.into_iter().enumerate().min_by_key(|(_, size)| *size);
