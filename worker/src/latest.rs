@@ -1,13 +1,16 @@
 //! The list of the latest events, kept up beside the jobs: nobody waits for it, and a slow Redis delays nobody.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use protocol::{Event, VerifiedEvent};
 use pubsub::LatestEvents;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
+
+/// Between two writes: of a flood the newest hundred are written ten times a second, not every event.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Takes new events; what gathers while the last ones are written is written next, the newest hundred of it.
 #[derive(Clone, Default)]
@@ -22,35 +25,38 @@ struct Inner {
     /// Requests to vanish, whose authors' events have to leave the list.
     vanished: Mutex<Vec<Event>>,
     came: Notify,
+    writing: TaskTracker,
 }
 
 impl Latest {
-    /// Starts the task that writes, until `stop`.
+    /// Starts the task that writes, until `stop`; [`Self::end`] waits for its last words.
     pub fn start(list: LatestEvents, delegation: bool, stop: CancellationToken) -> Self {
         let latest = Self(Arc::new(Inner {
             delegation,
             ..Inner::default()
         }));
         let inner = Arc::clone(&latest.0);
-        tokio::spawn(async move {
-            loop {
+        latest.0.writing.spawn(async move {
+            while !stop.is_cancelled() {
                 tokio::select! {
-                    () = stop.cancelled() => return,
+                    () = stop.cancelled() => {}
                     () = inner.came.notified() => {}
                 }
-                let events = inner.waiting.lock().drain(..).collect();
-                if let Err(error) = list.add(events).await {
-                    warn!(%error, "the latest events could not be listed");
-                }
-                let vanished = std::mem::take(&mut *inner.vanished.lock());
-                for request in vanished {
-                    if let Err(error) = list.remove(|json| inner.vanishes(json, &request)).await {
-                        warn!(%error, "what vanished may still be among the latest events");
-                    }
+                inner.write(&list).await;
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(PAUSE) => {}
                 }
             }
+            inner.write(&list).await;
         });
+        latest.0.writing.close();
         latest
+    }
+
+    /// After the stop: waits until what came before it is written.
+    pub async fn end(&self) {
+        self.0.writing.wait().await;
     }
 
     /// Adds events, oldest first.
@@ -78,6 +84,19 @@ impl Latest {
 }
 
 impl Inner {
+    async fn write(&self, list: &LatestEvents) {
+        let events = self.waiting.lock().drain(..).collect();
+        if let Err(error) = list.add(events).await {
+            warn!(%error, "the latest events could not be listed");
+        }
+        let vanished = std::mem::take(&mut *self.vanished.lock());
+        for request in vanished {
+            if let Err(error) = list.remove(|json| self.vanishes(json, &request)).await {
+                warn!(%error, "what vanished may still be among the latest events");
+            }
+        }
+    }
+
     fn vanishes(&self, json: &str, request: &Event) -> bool {
         let event = serde_json::from_str::<Event>(json);
         event.is_ok_and(|event| event.vanishes_by(request, self.delegation))

@@ -123,6 +123,7 @@ pub async fn run(config: Config, prometheus: PrometheusHandle, shutdown: Shutdow
         metrics: prometheus,
         kept: metrics::KEPT,
     };
+    let latest = cx.announcer.latest.clone();
     let monitor = registry::monitor(cx, process).await?;
     let reporting = figures.report(process.as_str(), "worker");
     info!(%process, "the workers are running");
@@ -136,7 +137,7 @@ pub async fn run(config: Config, prometheus: PrometheusHandle, shutdown: Shutdow
         () = hard.cancelled() => info!("leaving what is running to other workers"),
     }
     shutdown.hard.cancel();
-    reporting.end().await;
+    tokio::join!(latest.end(), reporting.end());
     Ok(())
 }
 
