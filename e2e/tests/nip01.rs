@@ -164,7 +164,7 @@ async fn what_has_its_ok_is_found_by_everybody_and_what_was_deleted_by_nobody() 
         assert_eq!(reader.count(&notes).await, 1, "{n}");
         // Twice: nothing has changed since, and either worker is asked.
         for _ in 0..2 {
-            assert_eq!(reader.req("s", &notes).await, [note.clone()], "{n}");
+            assert_eq!(reader.req("s", &notes).await, std::slice::from_ref(&note), "{n}");
             reader.send(json!(["CLOSE", "s"])).await;
         }
         let id = note["id"].as_str().unwrap();
