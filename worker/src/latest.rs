@@ -38,15 +38,9 @@ impl Latest {
         let inner = Arc::clone(&latest.0);
         latest.0.writing.spawn(async move {
             while !stop.is_cancelled() {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = inner.came.notified() => {}
-                }
+                stop.run_until_cancelled(inner.came.notified()).await;
                 inner.write(&list).await;
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = tokio::time::sleep(PAUSE) => {}
-                }
+                stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
             }
             inner.write(&list).await;
         });

@@ -52,7 +52,7 @@ impl Publisher {
     /// together with it, is heard by nobody before.
     pub async fn changed(&self) -> Result<(), PubsubError> {
         let key = self.keys.last_change();
-        let number = i64::from_ne_bytes(rand::random()) & i64::MAX;
+        let number = rand::random_range(0..i64::MAX);
         let mut told: FredResult<()> = self.client.set(&key, number, None, None, false).await;
         if told.is_err() {
             // A Redis whose memory is full still forgets: then nobody relies on what he knows.

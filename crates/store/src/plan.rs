@@ -48,8 +48,8 @@ impl Store {
             return Ok(Plan { driver, since: whole });
         }
         let since = windows(wanted, now);
-        // All are popular. Which of them is so the least, the first window tells in which there is anything.
-        for start in &since {
+        // All are popular. Which of them is so the least, the first window tells in which each has something; that of all times is counted.
+        for start in &since[..since.len() - 1] {
             let (driver, size) = self.rarest(wanted, &candidates, *start).await?;
             if size > 0 {
                 return Ok(Plan { driver, since });

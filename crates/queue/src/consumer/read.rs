@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use fred::{interfaces::ClientInterface, types::ClientUnblockFlag};
+use fred::{
+    interfaces::{ClientInterface, FredResult},
+    types::ClientUnblockFlag,
+};
 use tracing::{debug, info, warn};
 
 use super::Consumer;
@@ -49,8 +52,9 @@ impl<J: Job> Consumer<J> {
     pub(super) async fn end_blocking_read(&self) {
         self.leaving.cancelled().await;
         let (connection, timed_out) = (self.reading.load(Ordering::Relaxed), ClientUnblockFlag::Timeout);
-        let unblocked = self.stream.client.client_unblock(connection, Some(timed_out));
-        if let Err(error) = unblocked.await.map(|_: bool| ()) {
+        let unblock = self.stream.client.client_unblock(connection, Some(timed_out));
+        let unblocked: FredResult<bool> = unblock.await;
+        if let Err(error) = unblocked {
             debug!(queue = %self.stream.queue, %error, "could not end a blocking read: it ends by itself");
         }
     }
