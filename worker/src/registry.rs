@@ -10,6 +10,7 @@ use queue::{
     },
 };
 use runtime::redis::{self, RedisClient, RedisError};
+use tokio_util::sync::CancellationToken;
 
 use crate::{context::Context, jobs, observe::observe};
 
@@ -34,9 +35,13 @@ macro_rules! register {
     }};
 }
 
-/// All workers of the process `name`.
-pub async fn monitor(cx: Context, name: ProcessId) -> Result<Monitor, RedisError> {
-    let workers = Workers { cx, name };
+/// All workers of the process `name`. `leaving` is cancelled when they are told to stop.
+pub async fn monitor(
+    cx: Context,
+    name: ProcessId,
+    leaving: CancellationToken,
+) -> Result<Monitor, RedisError> {
+    let workers = Workers { cx, name, leaving };
     Ok(register!(Monitor::new(), workers,
         NewEvents => jobs::new_event,
         NewSubscription => jobs::new_subscription,
@@ -54,6 +59,7 @@ struct Workers {
     cx: Context,
     /// Tells the consumers of this process from those of others.
     name: ProcessId,
+    leaving: CancellationToken,
 }
 
 impl Workers {
@@ -83,6 +89,7 @@ impl Workers {
             takeover: limits.takeover(),
             max_attempts: limits.max_attempts,
             max_dead: limits.max_dead,
+            leaving: self.leaving.clone(),
         }
     }
 

@@ -124,7 +124,7 @@ pub async fn run(config: Config, prometheus: PrometheusHandle, shutdown: Shutdow
         kept: metrics::KEPT,
     };
     let latest = cx.announcer.latest.clone();
-    let monitor = registry::monitor(cx, process).await?;
+    let monitor = registry::monitor(cx, process, shutdown.soft.clone()).await?;
     let reporting = figures.report(process.as_str(), "worker");
     info!(%process, "the workers are running");
     let (soft, hard) = (shutdown.soft.clone(), shutdown.hard.clone());

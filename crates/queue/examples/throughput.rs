@@ -21,6 +21,7 @@ use queue::{Delivery, Job, JobError, Producer, Queue, Readers, StreamBackend, St
 use runtime::redis::{self, RedisClient};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// Jobs that are enqueued at a time, as a busy relay-ws process would.
 const IN_FLIGHT: usize = 256;
@@ -77,6 +78,7 @@ async fn main() {
         takeover: Duration::from_secs(3),
         max_attempts: 5,
         max_dead: 10,
+        leaving: CancellationToken::new(),
     };
     let blocking = redis::connect_blocking(&url, "throughput").await.unwrap();
     let start = Meter::start(&redis).await;

@@ -28,9 +28,6 @@ use crate::{
     settle::Settled,
 };
 
-/// How long a stop may go unnoticed while jobs run.
-const NOTICE_STOP: Duration = Duration::from_millis(50);
-
 /// Who takes new jobs of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
@@ -58,6 +55,9 @@ pub struct StreamConfig {
     pub max_attempts: u32,
     /// Dead letters that are kept, about: Redis trims whole nodes of a stream.
     pub max_dead: u64,
+    /// Cancelled when apalis is told to stop: it closes a backend when the last job has ended, and jobs that have not begun
+    /// must not wait for that.
+    pub leaving: CancellationToken,
 }
 
 /// An apalis backend over one queue. Needs the tokio runtime.
@@ -83,7 +83,7 @@ impl<J: Job> StreamBackend<J> {
         let (settled, outcomes) = mpsc::unbounded_channel();
         let held = Held::new(config.concurrency);
         let stop = CancellationToken::new();
-        let leaving = stop.child_token();
+        let leaving = config.leaving.child_token();
         let settler = Settler::new(stream.clone(), config.clone(), held.clone());
         let consumer = Consumer {
             blocking: stream.through(blocking),
@@ -111,9 +111,16 @@ impl<J: Job> StreamBackend<J> {
     }
 }
 
+impl<J: Job> StreamBackend<J> {
+    fn end(&self) {
+        self.leaving.cancel();
+        self.stop.cancel();
+    }
+}
+
 impl<J: Job> Drop for StreamBackend<J> {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.end();
     }
 }
 
@@ -135,7 +142,7 @@ impl<J: Job> Backend for StreamBackend<J> {
 
     /// Called when no job runs any more.
     fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), QueueError>> {
-        self.stop.cancel();
+        self.end();
         self.tasks.poll_unpin(cx).map(|_ended| Ok(()))
     }
 }
@@ -151,21 +158,7 @@ impl<J: Job> BackendConfig for StreamBackend<J> {
         &self.config
     }
 
-    fn middleware(&mut self, worker: &mut WorkerContext) -> SettleLayer {
-        tokio::spawn(notice_stop(worker.clone(), self.leaving.clone()));
+    fn middleware(&mut self, _: &mut WorkerContext) -> SettleLayer {
         SettleLayer::new(self.settled.clone())
     }
-}
-
-/// apalis closes a backend when the last job has ended. Jobs that have not begun must not wait for that, and apalis
-/// offers nothing to wait for: so it is looked at, which costs one atomic read.
-async fn notice_stop(worker: WorkerContext, leaving: CancellationToken) {
-    let mut ticks = tokio::time::interval(NOTICE_STOP);
-    while !worker.is_shutting_down() {
-        tokio::select! {
-            () = leaving.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-    }
-    leaving.cancel();
 }

@@ -63,6 +63,7 @@
 //!     takeover: std::time::Duration::from_secs(3),
 //!     max_attempts: 5,
 //!     max_dead: 10_000,
+//!     leaving: tokio_util::sync::CancellationToken::new(),
 //! };
 //! WorkerBuilder::new("greeter-1")
 //!     .backend(StreamBackend::<Greeting>::new(&producer, blocking, config))

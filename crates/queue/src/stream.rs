@@ -21,8 +21,6 @@ const PAGE: usize = 100;
 /// Notes about failures are dropped when nothing has failed for so long, in seconds: the jobs are done or dead by then.
 const ERRORS_LIVE_S: i64 = 3600;
 
-const DONE: &str = include_str!("done.lua");
-
 const LEASE: &str = include_str!("lease.lua");
 
 /// An entry of the stream.
@@ -259,13 +257,18 @@ impl Stream {
             .map_err(|error| self.failed("forget failures", error))
     }
 
-    /// Entries are done: acknowledged and deleted in one step, so that none stays behind unseen.
+    /// Entries are done: deleted, then acknowledged. One that is only deleted, since the connection broke in between, is gone when
+    /// somebody takes it over; one that is only acknowledged would lie there unseen.
     pub(crate) async fn done(&self, ids: &[String]) -> Result<(), QueueError> {
-        let arguments: Vec<&str> = std::iter::once(GROUP)
-            .chain(ids.iter().map(String::as_str))
-            .collect();
-        let done: FredResult<Value> = self.client.eval(DONE, self.key.as_str(), arguments).await;
-        done.map(drop)
+        // Not in Lua, which costs Redis three times as much.
+        let run = async {
+            let pipeline = self.client.pipeline();
+            let _: () = pipeline.xdel(&self.key, ids.to_vec()).await?;
+            let _: () = pipeline.xack(&self.key, GROUP, ids.to_vec()).await?;
+            pipeline.all::<Value>().await
+        };
+        run.await
+            .map(drop)
             .map_err(|error| self.failed("acknowledge jobs", error))
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fred::{
-    interfaces::{ClientInterface, ClientLike, KeysInterface},
+    interfaces::{ClientInterface, ClientLike, KeysInterface, StreamsInterface},
     types::{CustomCommand, Value},
 };
 use queue::Queue;
@@ -109,6 +109,32 @@ async fn a_job_that_runs_long_is_not_taken_from_a_living_worker() {
     until("it is done", async || *ledger.done.lock().await == [2, 1]).await;
     one.stop().await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_deleted_and_not_acknowledged_is_gone_when_it_is_taken_over() {
+    let (queue, ledger) = (Fixture::new().await, Arc::new(Ledger::default()));
+    queue.push([errand(1, Fate::Hold), errand(2, Fate::Hold)]).await;
+    let process = WorkerProcess::start(&queue);
+    until("both are held", async || queue.depth().await.running == 2).await;
+    process.kill();
+    let jobs = queue.producer.jobs(Queue::Import, None, 1).await.unwrap();
+    let deleted: u64 = queue.redis.xdel(queue.key(), jobs[0].id.as_str()).await.unwrap();
+    assert_eq!(deleted, 1);
+
+    let heir = queue.worker("heir", 2, &ledger).await;
+    until("the other one runs, and nothing else", async || {
+        let depth = queue.depth().await;
+        ledger.begun.lock().await.len() == 1 && (depth.running, depth.waiting) == (1, 0)
+    })
+    .await;
+    assert_eq!(attempts(&ledger, 2).await, [2]);
+    ledger.release.notify_waiters();
+    until("all is done", async || {
+        queue.depth().await == queue::Depth::default()
+    })
+    .await;
+    heir.stop().await;
 }
 
 #[tokio::test]

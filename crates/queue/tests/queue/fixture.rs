@@ -14,6 +14,7 @@ use tokio::{
     sync::{Mutex, Notify},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -131,6 +132,7 @@ impl Fixture {
         concurrency: usize,
         ledger: &Arc<Ledger>,
     ) -> Worker {
+        let leaving = CancellationToken::new();
         let config = StreamConfig {
             consumer: name.to_owned(),
             readers,
@@ -139,6 +141,7 @@ impl Fixture {
             takeover: Duration::from_millis(300),
             max_attempts: 3,
             max_dead: 1000,
+            leaving: leaving.clone(),
         };
         let producer = self.producer.clone();
         let blocking = redis::connect_blocking(&testkit::redis_url(), &self.namespace)
@@ -157,11 +160,10 @@ impl Fixture {
                 .catch_panic()
                 .build(run)
         });
-        let stop = Arc::new(Notify::new());
-        let signal = Arc::clone(&stop);
+        let stop = leaving.clone();
         let task = tokio::spawn(async move {
             let stopping = async move {
-                signal.notified().await;
+                leaving.cancelled().await;
                 Ok(())
             };
             monitor.run_with_signal(stopping).await.unwrap();
@@ -173,13 +175,13 @@ impl Fixture {
 /// A worker of a test.
 pub struct Worker {
     pub task: JoinHandle<()>,
-    stop: Arc<Notify>,
+    stop: CancellationToken,
 }
 
 impl Worker {
     /// Ends it gracefully.
     pub async fn stop(self) {
-        self.stop.notify_one();
+        self.stop.cancel();
         tokio::time::timeout(PATIENCE, self.task)
             .await
             .expect("it ends")
