@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use metrics::counter;
-use protocol::{Event, EventId, Kind, Reader, VerifiedEvent};
+use protocol::{Event, EventId, Kind, Reader};
 use pubsub::{Ballot, LivePage, ProcessId};
 use tokio::sync::mpsc;
 use tracing::debug;
@@ -20,7 +20,8 @@ const WAITING: usize = 16;
 /// New events that came together, and were not passed on before.
 #[derive(Debug)]
 pub struct NewEvents {
-    events: Vec<(VerifiedEvent, Bytes)>,
+    /// Each with its canonical JSON.
+    events: Vec<(Event, Bytes)>,
     /// Who wants to know which of them were listened for.
     ballot: Option<(ProcessId, Ballot)>,
 }
@@ -50,8 +51,7 @@ impl Relay {
                 }
                 continue;
             }
-            let text = String::from_utf8_lossy(&json).into_owned();
-            let event = match VerifiedEvent::from_canonical(text) {
+            let event: Event = match serde_json::from_slice(&json) {
                 Ok(event) => event,
                 Err(error) => {
                     debug!(%error, "a new event that is none");
@@ -73,17 +73,17 @@ impl Relay {
             let subscriptions = self.listening_for(&event);
             match &mut ballot {
                 None => {}
-                Some((_, ballot)) if !subscriptions.is_empty() => ballot.heard.push(event.id()),
+                Some((_, ballot)) if !subscriptions.is_empty() => ballot.heard.push(event.id),
                 Some((_, ballot)) => {
-                    ballot.missed.push(event.id());
+                    ballot.missed.push(event.id);
                     // It may come again when somebody listens.
-                    self.published.remove(&event.id());
+                    self.published.remove(&event.id);
                 }
             }
             counter!("relay_live_deliveries_total").increment(subscriptions.len() as u64);
             let mut frame = LastFrame::default();
             for subscription in subscriptions {
-                if let Err(TooManyWaiting) = subscription.live(event.id(), &json, &mut frame) {
+                if let Err(TooManyWaiting) = subscription.live(event.id, &json, &mut frame) {
                     self.close_overrun(&subscription);
                 }
             }
@@ -121,7 +121,7 @@ impl Relay {
         }
     }
 
-    fn forget_deleted(&self, deletion: &VerifiedEvent) {
+    fn forget_deleted(&self, deletion: &Event) {
         if deletion.tags.indexed().any(|(letter, _)| letter == b'a') {
             self.disowning.insert(deletion.pubkey);
         }

@@ -67,8 +67,18 @@ impl Tags {
     }
 
     fn push_string(&mut self, text: &str) {
+        if self.ends.is_empty() {
+            self.make_room();
+        }
         self.text.push_str(text);
         self.ends.push(self.text.len() as u32);
+    }
+
+    /// For the three or four tags of most events, which would grow here string by string.
+    fn make_room(&mut self) {
+        self.text.reserve(256);
+        self.ends.reserve(16);
+        self.tags.reserve(8);
     }
 
     fn end_tag(&mut self) {
