@@ -44,9 +44,13 @@ pub(crate) fn decode<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> 
 
 /// Appends the lower-case hexadecimal of `bytes`.
 pub(crate) fn push(out: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 0x0f)]);
+    // Put together first: a String would look for room at each digit.
+    for part in bytes.chunks(32) {
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(part) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0x0f)]]);
+        }
+        out.push_str(std::str::from_utf8(&text[..2 * part.len()]).expect("digits are ASCII"));
     }
 }
 
@@ -56,9 +60,7 @@ pub(crate) fn display(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(&text)
 }
 
-const DIGITS: [char; 16] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-];
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The value of each ASCII digit; 0xff where there is none.
 const VALUE: [u8; 256] = {
