@@ -109,9 +109,7 @@ impl<J: Job> StreamBackend<J> {
             tasks: Box::pin(tasks),
         }
     }
-}
 
-impl<J: Job> StreamBackend<J> {
     fn end(&self) {
         self.leaving.cancel();
         self.stop.cancel();
