@@ -20,9 +20,10 @@ macro_rules! register {
         let mut monitor = $monitor;
         $({
             let (cx, config) = ($workers.cx.clone(), $workers.config(<$job>::QUEUE));
+            let leaving = $workers.leaving.clone();
             let blocking = $workers.blocking(<$job>::QUEUE).await?;
             monitor = monitor.register(move |_restart| {
-                let backend = StreamBackend::<$job>::new(&cx.producer, blocking.clone(), config.clone());
+                let backend = StreamBackend::<$job>::new(&cx.producer, blocking.clone(), config.clone(), &leaving);
                 WorkerBuilder::new(config.consumer.as_str())
                     .backend(backend)
                     .data(cx.clone())
@@ -89,7 +90,6 @@ impl Workers {
             takeover: limits.takeover(),
             max_attempts: limits.max_attempts,
             max_dead: limits.max_dead,
-            leaving: self.leaving.clone(),
         }
     }
 

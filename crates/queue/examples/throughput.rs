@@ -78,12 +78,16 @@ async fn main() {
         takeover: Duration::from_secs(3),
         max_attempts: 5,
         max_dead: 10,
-        leaving: CancellationToken::new(),
     };
     let blocking = redis::connect_blocking(&url, "throughput").await.unwrap();
     let start = Meter::start(&redis).await;
     let worker = WorkerBuilder::new("throughput")
-        .backend(StreamBackend::<Work>::new(&producer, blocking, config))
+        .backend(StreamBackend::<Work>::new(
+            &producer,
+            blocking,
+            config,
+            &CancellationToken::new(),
+        ))
         .data(Arc::clone(&done))
         .concurrency(concurrency)
         .build(work);

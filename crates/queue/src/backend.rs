@@ -55,9 +55,6 @@ pub struct StreamConfig {
     pub max_attempts: u32,
     /// Dead letters that are kept, about: Redis trims whole nodes of a stream.
     pub max_dead: u64,
-    /// Cancelled when apalis is told to stop: it closes a backend when the last job has ended, and jobs that have not begun
-    /// must not wait for that.
-    pub leaving: CancellationToken,
 }
 
 /// An apalis backend over one queue. Needs the tokio runtime.
@@ -76,14 +73,22 @@ pub struct StreamBackend<J: Job> {
 impl<J: Job> StreamBackend<J> {
     /// Starts to take jobs through `blocking`, a client that nobody else uses and that has no command timeout;
     /// everything else goes through the producer's.
-    pub fn new(producer: &Producer, blocking: Client, config: StreamConfig) -> Self {
+    ///
+    /// `leaving` is cancelled when apalis is told to stop. apalis closes a backend when the last job has ended, and jobs that
+    /// have not begun must not wait for that.
+    pub fn new(
+        producer: &Producer,
+        blocking: Client,
+        config: StreamConfig,
+        leaving: &CancellationToken,
+    ) -> Self {
         let stream = producer.stream(J::QUEUE);
         let (jobs, ready) = mpsc::unbounded_channel();
         let ready = Arc::new(Mutex::new(ready));
         let (settled, outcomes) = mpsc::unbounded_channel();
         let held = Held::new(config.concurrency);
         let stop = CancellationToken::new();
-        let leaving = config.leaving.child_token();
+        let leaving = leaving.child_token();
         let settler = Settler::new(stream.clone(), config.clone(), held.clone());
         let consumer = Consumer {
             blocking: stream.through(blocking),

@@ -63,14 +63,17 @@
 //!     takeover: std::time::Duration::from_secs(3),
 //!     max_attempts: 5,
 //!     max_dead: 10_000,
-//!     leaving: tokio_util::sync::CancellationToken::new(),
 //! };
+//! let leaving = tokio_util::sync::CancellationToken::new();
 //! WorkerBuilder::new("greeter-1")
-//!     .backend(StreamBackend::<Greeting>::new(&producer, blocking, config))
+//!     .backend(StreamBackend::<Greeting>::new(&producer, blocking, config, &leaving))
 //!     .concurrency(8)
 //!     .catch_panic()
 //!     .build(greet)
-//!     .run()
+//!     .run_until(async move {
+//!         leaving.cancelled().await;
+//!         Ok::<_, apalis::prelude::WorkerError>(())
+//!     })
 //!     .await?;
 //! # Ok(())
 //! # }

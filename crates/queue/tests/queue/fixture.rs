@@ -132,7 +132,6 @@ impl Fixture {
         concurrency: usize,
         ledger: &Arc<Ledger>,
     ) -> Worker {
-        let leaving = CancellationToken::new();
         let config = StreamConfig {
             consumer: name.to_owned(),
             readers,
@@ -141,29 +140,31 @@ impl Fixture {
             takeover: Duration::from_millis(300),
             max_attempts: 3,
             max_dead: 1000,
-            leaving: leaving.clone(),
         };
         let producer = self.producer.clone();
         let blocking = redis::connect_blocking(&testkit::redis_url(), &self.namespace)
             .await
             .unwrap();
         let (name, ledger) = (name.to_owned(), Arc::clone(ledger));
+        let stop = CancellationToken::new();
+        let leaving = stop.clone();
         let monitor = Monitor::new().register(move |_restart| {
             WorkerBuilder::new(name.as_str())
                 .backend(StreamBackend::<Errand>::new(
                     &producer,
                     blocking.clone(),
                     config.clone(),
+                    &leaving,
                 ))
                 .data((name.clone(), Arc::clone(&ledger)))
                 .concurrency(concurrency)
                 .catch_panic()
                 .build(run)
         });
-        let stop = leaving.clone();
+        let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let stopping = async move {
-                leaving.cancelled().await;
+                stopped.cancelled().await;
                 Ok(())
             };
             monitor.run_with_signal(stopping).await.unwrap();
