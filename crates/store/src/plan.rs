@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// The one with the fewest rows since then, and how many these are; no more than [`BOUNDED`] are counted.
-    async fn rarest(
+    pub(crate) async fn rarest(
         &self,
         wanted: &Wanted<'_>,
         candidates: &[Driver],

@@ -5,7 +5,7 @@ use sqlx::Row;
 use super::{Searching, failed, marks, marks::Window, tsquery::TsQuery};
 use crate::{
     Store, StoreError,
-    filter_sql::{Args, Driver, FilterQuery, Wanted, has_tags, sizes},
+    filter_sql::{Args, Driver, FilterQuery, Wanted, has_tags},
     plan::BOUNDED,
     query::bind,
 };
@@ -59,11 +59,10 @@ impl Store {
         if drivers.is_empty() {
             return Ok(None);
         }
-        let query = sizes(wanted, &drivers, wanted.since(), BOUNDED);
-        let row = bind(&query).fetch_one(&self.reads).await;
-        let sizes: Vec<i64> = row.and_then(|row| row.try_get(0)).map_err(failed)?;
-        let rarest = sizes.into_iter().enumerate().min_by_key(|(_, size)| *size);
-        Ok(rarest.filter(|(_, size)| *size < BOUNDED).map(|(tag, _)| tag))
+        Ok(match self.rarest(wanted, &drivers, wanted.since()).await? {
+            (Driver::Tag(tag), size) if size < BOUNDED => Some(tag),
+            _ => None,
+        })
     }
 }
 
