@@ -1,9 +1,10 @@
 # One build, three small images: docker build --target relay-ws | worker | admin
-FROM rust:1-bookworm AS build
+# The compiler that bench/profile was made with.
+FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin relay-ws --bin worker --bin admin \
+    scripts/release --locked admin \
     && mkdir /out && cp target/release/relay-ws target/release/worker target/release/admin /out/
 
 FROM debian:bookworm-slim AS base

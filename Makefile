@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`.
-.PHONY: help run test bench soak fuzz fmt lint prepare clean-data
+.PHONY: help run test bench profile soak fuzz fmt lint prepare clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,6 +12,9 @@ test: ## run every test against a private Redis and Postgres
 
 bench: ## measure ingest, queries, live delivery, fan-out, idle connections and floods
 	@scripts/bench
+
+profile: ## count what is busy in the code under that load: release builds are laid out by it
+	@scripts/profile
 
 soak: ## inject faults again and again, for an hour
 	@scripts/services with test scripts/soak
