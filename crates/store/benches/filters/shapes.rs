@@ -108,6 +108,18 @@ pub const SHAPES: &[(&str, Make)] = &[
     ),
     ("#p quiet", |c, r| json!({"#p": quiet(c, r, 1), "limit": 50})),
     (
+        "followers: #p busy, kind 3, limit 500",
+        |_, r| json!({"#p": ranks(0, 20, 1, r), "kinds": [3], "limit": 500}),
+    ),
+    (
+        "followers: #p middling, kind 3, limit 50",
+        |_, r| json!({"#p": ranks(20, 500, 1, r), "kinds": [3], "limit": 50}),
+    ),
+    ("followers long ago: #p busy, kind 3, limit 50", |c, r| {
+        let until = Corpus::created_at(r.random_range(0..c.events));
+        json!({"#p": ranks(0, 50, 1, r), "kinds": [3], "until": until, "limit": 50})
+    }),
+    (
         "#p busiest + rare kind 1984",
         |_, _| json!({"#p": ranks_from(0, 1), "kinds": [1984], "limit": 50}),
     ),

@@ -50,14 +50,30 @@ async fn loaded(store: Store, memory: Memory) -> Store {
 /// One store writes and another reads: what it keeps in memory it has from nobody but Postgres.
 async fn compare(seed: u64, memory: Memory) {
     for delegation in [false, true] {
-        compare_with(seed, memory, delegation).await;
+        let database = TestDatabase::create().await;
+        compare_in(&database, seed, memory, delegation).await;
+        tags_are_of_what_is_stored(&database, seed).await;
     }
 }
 
-async fn compare_with(seed: u64, memory: Memory, delegation: bool) {
+/// No row of a tag outlives its event, and none is missing.
+async fn tags_are_of_what_is_stored(database: &TestDatabase, seed: u64) {
+    let (left_over, missing, all): (i64, i64, i64) = sqlx::query_as(
+        "WITH known AS (SELECT event, kind, author, created_at, id_head, tag FROM searchable_tags),
+            due AS (SELECT seq, kind, author, created_at, id_head, unnest(tags) FROM events)
+        SELECT (SELECT count(*) FROM (TABLE known EXCEPT ALL TABLE due) o),
+            (SELECT count(*) FROM (TABLE due EXCEPT ALL TABLE known) o), (SELECT count(*) FROM known)",
+    )
+    .fetch_one(&mut database.connect().await)
+    .await
+    .unwrap();
+    assert_eq!((left_over, missing), (0, 0), "of {all}, seed {seed}");
+    assert!(all > 0);
+}
+
+async fn compare_in(database: &TestDatabase, seed: u64, memory: Memory, delegation: bool) {
     let rng = &mut StdRng::seed_from_u64(seed);
-    let database = TestDatabase::create().await;
-    let writer = store(&database, Memory::Nothing, delegation).await;
+    let writer = store(database, Memory::Nothing, delegation).await;
     let mut reader = None;
     let mut events = Vec::new();
     for number in 0..400 {
@@ -71,7 +87,7 @@ async fn compare_with(seed: u64, memory: Memory, delegation: bool) {
         let store = match &mut reader {
             Some(store) => store,
             // It finds the first events stored, and follows those to come.
-            none => none.insert(loaded(store(&database, memory, delegation).await, memory).await),
+            none => none.insert(loaded(store(database, memory, delegation).await, memory).await),
         };
         // The first question of each change looks what is new, and the others do not.
         let store = &store.as_of(Some(saved as u64));
