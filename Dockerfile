@@ -4,7 +4,7 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    scripts/release --locked admin \
+    scripts/release --locked \
     && mkdir /out && cp target/release/relay-ws target/release/worker target/release/admin /out/
 
 FROM debian:bookworm-slim AS base
