@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    process::free_address,
+    process::{free_address, freeze},
     services::{random_name, top},
 };
 
@@ -99,7 +99,7 @@ impl PrivateRedis {
 
     /// It is there and does nothing.
     pub fn freeze(&self) {
-        self.0.signal(Signal::SIGSTOP);
+        freeze(&self.0.child);
     }
 
     /// After [`Self::freeze`]: it goes on.

@@ -11,7 +11,10 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, waitid},
+    },
     unistd::Pid,
 };
 use rand::Rng;
@@ -109,7 +112,7 @@ impl Process {
 
     /// Stops it where it is, without a chance to clean up: it holds its jobs and is silent.
     pub fn freeze(&self) {
-        self.signal(Signal::SIGSTOP);
+        freeze(&self.child);
     }
 
     /// After [`Self::freeze`]: it goes on.
@@ -193,9 +196,20 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
-        kill(pid, signal).expect("the process is there");
+        kill(pid(&self.child), signal).expect("the process is there");
     }
+}
+
+/// Stops a process. The signal reaches its threads one by one, and they work until then: this waits for the last.
+pub(crate) fn freeze(child: &Child) {
+    kill(pid(child), Signal::SIGSTOP).expect("the process is there");
+    // Its status stays for whoever waits for its end.
+    let stopped = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    waitid(Id::Pid(pid(child)), stopped).expect("it is ours");
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a pid"))
 }
 
 impl Drop for Process {
