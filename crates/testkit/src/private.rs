@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    process::{free_address, freeze},
+    process::{self, free_address},
     services::{random_name, top},
 };
 
@@ -35,8 +35,7 @@ struct Server {
 
 impl Server {
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
-        kill(pid, signal).expect("the server is there");
+        process::send(&self.child, signal);
     }
 
     fn end(&mut self, signal: Signal) {
@@ -99,7 +98,7 @@ impl PrivateRedis {
 
     /// It is there and does nothing.
     pub fn freeze(&self) {
-        freeze(&self.0.child);
+        self.0.signal(Signal::SIGSTOP);
     }
 
     /// After [`Self::freeze`]: it goes on.

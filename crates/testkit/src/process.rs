@@ -112,7 +112,7 @@ impl Process {
 
     /// Stops it where it is, without a chance to clean up: it holds its jobs and is silent.
     pub fn freeze(&self) {
-        freeze(&self.child);
+        self.signal(Signal::SIGSTOP);
     }
 
     /// After [`Self::freeze`]: it goes on.
@@ -196,20 +196,19 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        kill(pid(&self.child), signal).expect("the process is there");
+        send(&self.child, signal);
     }
 }
 
-/// Stops a process. The signal reaches its threads one by one, and they work until then: this waits for the last.
-pub(crate) fn freeze(child: &Child) {
-    kill(pid(child), Signal::SIGSTOP).expect("the process is there");
-    // Its status stays for whoever waits for its end.
-    let stopped = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-    waitid(Id::Pid(pid(child)), stopped).expect("it is ours");
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).expect("a pid"))
+/// A signal to a process of ours. One that stops it reaches its threads one by one, and they work until then: this waits for the last.
+pub(crate) fn send(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    kill(pid, signal).expect("the process is there");
+    if signal == Signal::SIGSTOP {
+        // Its status stays for whoever waits for its end.
+        let stopped = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(pid), stopped).expect("it is ours");
+    }
 }
 
 impl Drop for Process {
