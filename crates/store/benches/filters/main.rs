@@ -5,9 +5,11 @@
 //! DATABASE_URL=postgres://… cargo bench -p switchyard-store --bench filters -- run 1000000 [repetitions] [part of a name]
 //! DATABASE_URL=postgres://… cargo bench -p switchyard-store --bench filters -- ask 1000000 [repetitions] [part of a name]
 //! DATABASE_URL=postgres://… cargo bench -p switchyard-store --bench filters -- count 1000000 [repetitions] [part of a name]
+//! DATABASE_URL=postgres://… cargo bench -p switchyard-store --bench filters -- hunt 1000000 [filters] [part of a name]
 //! ```
 //!
-//! `run` is Postgres alone; `ask` is what clients meet: the newest events are in memory, as every worker has them.
+//! `run` is Postgres alone; `ask` is what clients meet: the newest events are in memory, as every worker has them. `hunt`
+//! asks Postgres so many filters of conditions thrown together, each once more when it has been asked, and tells the slowest.
 //!
 //! The number tells which corpus is there: `load` adds what follows the events that the database has. To see plans, let
 //! Postgres write them to its log: append `?options[session_preload_libraries]=auto_explain&options[auto_explain.log_min_duration]=20&options[auto_explain.log_analyze]=on`
@@ -16,6 +18,7 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that fails should stop")]
 
 mod corpus;
+mod mixed;
 mod shapes;
 
 use std::time::{Duration, Instant};
@@ -40,7 +43,7 @@ async fn main() {
         .filter(|word| word != "--bench")
         .collect();
     let [command, events, rest @ ..] = words.as_slice() else {
-        println!("load <events> [from] | run, ask or count <events> [repetitions] [name]");
+        println!("load <events> [from] | run, ask, count or hunt <events> [repetitions] [name]");
         return;
     };
     let url = std::env::var("DATABASE_URL").expect("DATABASE_URL names the database to fill");
@@ -56,7 +59,8 @@ async fn main() {
             measure(&store, corpus, number.unwrap_or(100), name, Verb::Query).await;
         }
         "count" => measure(&store, corpus, number.unwrap_or(5), name, Verb::Count).await,
-        _ => println!("load, run, ask or count"),
+        "hunt" => hunt(&store, corpus, number.unwrap_or(1000), name).await,
+        _ => println!("load, run, ask, count or hunt"),
     }
 }
 
@@ -121,6 +125,40 @@ async fn in_memory(store: Store, corpus: &Corpus) -> Store {
     }
     println!("{:?}", store.window_stats());
     store
+}
+
+/// The slowest of many filters, asked again at once: with what they read in memory.
+async fn hunt(store: &Store, corpus: Corpus, filters: u64, name: &str) {
+    let now = Corpus::created_at(corpus.events);
+    let mut all = Vec::new();
+    for number in 0..filters {
+        let (what, filter) = mixed::filter(&corpus, &mut StdRng::seed_from_u64(number));
+        if !what.contains(name) {
+            continue;
+        }
+        let filters = [serde_json::from_value(filter).unwrap()];
+        let ask = async || {
+            let start = Instant::now();
+            let found = store.query(&filters, &Reader::OPERATOR, now).await;
+            (start.elapsed(), found.map(|found| found.events.len()).ok())
+        };
+        let (first, _) = ask().await;
+        let (again, found) = ask().await;
+        all.push((again, first, found, number, what));
+    }
+    all.sort();
+    let times: Vec<Duration> = all.iter().map(|(again, ..)| *again).collect();
+    println!(
+        "{} filters: p50 {:.1?}, p99 {:.1?}",
+        all.len(),
+        at(&times, 50),
+        at(&times, 99)
+    );
+    println!("{:>10} {:>10} {:>6}", "again", "at first", "found");
+    for (again, first, found, number, what) in all.iter().rev().take(40) {
+        let found = found.map_or("failed".to_owned(), |found| found.to_string());
+        println!("{again:10.1?} {first:10.1?} {found:>6} {number:5} {what}");
+    }
 }
 
 #[derive(Clone, Copy)]

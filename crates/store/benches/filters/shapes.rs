@@ -210,14 +210,14 @@ pub fn filter(make: Make, corpus: &Corpus, rng: &mut StdRng) -> Filter {
     serde_json::from_value(make(corpus, rng)).expect("shapes are filters")
 }
 
-fn ids(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
+pub fn ids(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
     (0..count)
         .map(|_| Corpus::id(rng.random_range(0..corpus.events)))
         .collect()
 }
 
 /// Different authors of whom the busy ones are more likely, as in a list of follows.
-fn some(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
+pub fn some(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
     let mut ranks = std::collections::BTreeSet::new();
     while ranks.len() < count.min(corpus.authors as usize / 2) {
         ranks.insert(Corpus::zipf(rng, corpus.authors));
@@ -225,7 +225,7 @@ fn some(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
     ranks.into_iter().map(Corpus::author).collect()
 }
 
-fn ranks(from: u64, to: u64, count: usize, rng: &mut StdRng) -> Vec<String> {
+pub fn ranks(from: u64, to: u64, count: usize, rng: &mut StdRng) -> Vec<String> {
     let mut chosen = std::collections::BTreeSet::new();
     while chosen.len() < count {
         chosen.insert(rng.random_range(from..to));
@@ -238,10 +238,10 @@ fn ranks_from(from: u64, count: u64) -> Vec<String> {
 }
 
 /// Authors with a few events at most.
-fn quiet(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
+pub fn quiet(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
     ranks(corpus.authors / 2, corpus.authors, count, rng)
 }
 
-fn topics(from: u64, to: u64, rng: &mut StdRng) -> Vec<String> {
+pub fn topics(from: u64, to: u64, rng: &mut StdRng) -> Vec<String> {
     vec![Corpus::topic(rng.random_range(from..to))]
 }
