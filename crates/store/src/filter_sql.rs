@@ -48,19 +48,32 @@ pub(crate) fn newest(wanted: &Wanted, driver: Driver, since: i64, limit: i64, no
         Slots::One => format!("{} ORDER BY created_at DESC, id_head LIMIT {n}", scan.whole()),
         Slots::Few(slots) => once(&slots, &scan, &n),
         Slots::Many { slots, count } => {
-            // Twice the even share: when activity is alike, one look is enough.
-            let first_look = (2 * limit / i64::try_from(count).unwrap_or(i64::MAX) + 2).min(limit);
-            let m = args.int(first_look);
-            let few = format!(
-                "SELECT s.v, s.kind, k.* FROM ({slots}) s CROSS JOIN LATERAL \
-                 ({} ORDER BY created_at DESC, id_head LIMIT {m}) k",
-                scan.whole()
-            );
-            twice(&few, &m, &scan, &n)
+            let m = args.int(first_look(limit, count));
+            let few = each(&slots, &scan, &m);
+            twice(
+                "",
+                &few,
+                "SELECT DISTINCT seq, created_at, id_head FROM few",
+                &m,
+                &scan,
+                &n,
+            )
         }
-        Slots::FirstOfEachKind(few) => {
-            let few = format!("SELECT * FROM ({few}) f WHERE created_at >= {}", scan.since);
-            twice(&few, "1", &scan, &n)
+        Slots::Values(values) => {
+            let (m, few) = if values.are_firsts_wanted(wanted) {
+                let firsts = values.with_kinds("large");
+                let few = format!("SELECT * FROM ({firsts}) f WHERE created_at >= {}", scan.since);
+                ("1".to_owned(), few)
+            } else {
+                let m = args.int(first_look(limit, values.count));
+                let few = each(&values.large(wanted, &mut args), &scan, &m);
+                (m, few)
+            };
+            let known = format!(
+                "SELECT seq, created_at, id_head FROM few UNION {}",
+                values.whole(&scan)
+            );
+            twice(&format!("{}, ", values.read()), &few, &known, &m, &scan, &n)
         }
     };
     let now = args.int(now);
@@ -81,16 +94,31 @@ fn once(slots: &str, scan: &Scan, n: &str) -> String {
     )
 }
 
-/// `few` gives up to `m` rows of each slot; where it gave all of them, and the last is above the cut, there may be more.
-fn twice(few: &str, m: &str, scan: &Scan, n: &str) -> String {
+/// Rows that each of many slots is asked for at first: twice the even share, so that one look is enough when activity is alike.
+fn first_look(limit: i64, slots: usize) -> i64 {
+    (2 * limit / i64::try_from(slots).unwrap_or(i64::MAX) + 2).min(limit)
+}
+
+/// Up to `m` rows of each slot.
+fn each(slots: &str, scan: &Scan, m: &str) -> String {
     format!(
-        "WITH few AS MATERIALIZED ({few}), \
-         cut AS MATERIALIZED (SELECT coalesce((SELECT created_at FROM (SELECT DISTINCT seq, created_at FROM few) d \
+        "SELECT s.v, s.kind, k.* FROM ({slots}) s CROSS JOIN LATERAL \
+         ({} ORDER BY created_at DESC, id_head LIMIT {m}) k",
+        scan.whole()
+    )
+}
+
+/// `few` gives up to `m` rows of each slot; where it gave all of them, and the last is above the cut, there may be more. What is
+/// known after the first look makes the cut.
+fn twice(before: &str, few: &str, known: &str, m: &str, scan: &Scan, n: &str) -> String {
+    format!(
+        "WITH {before}few AS MATERIALIZED ({few}), known AS MATERIALIZED ({known}), \
+         cut AS MATERIALIZED (SELECT coalesce((SELECT created_at FROM known \
          ORDER BY created_at DESC OFFSET {n} - 1 LIMIT 1), {since}) AS at), \
          more AS (SELECT k.* FROM cut CROSS JOIN LATERAL \
          (SELECT v, kind FROM few GROUP BY v, kind HAVING count(*) >= {m} AND min(created_at) >= cut.at) s \
          CROSS JOIN LATERAL ({more} ORDER BY created_at DESC, id_head LIMIT {n}) k) \
-         SELECT seq, created_at, id_head FROM few UNION SELECT seq, created_at, id_head FROM more \
+         SELECT seq, created_at, id_head FROM known UNION SELECT seq, created_at, id_head FROM more \
          ORDER BY created_at DESC, id_head LIMIT {n}",
         since = scan.since,
         more = scan.above("cut.at"),

@@ -31,6 +31,9 @@ impl Wanted<'_> {
     }
 }
 
+/// Values that are compared one after the other; more of them are hashed.
+pub(super) const COMPARED: usize = 8;
+
 /// An argument.
 #[derive(Debug, Clone)]
 pub(crate) enum Arg {
@@ -87,6 +90,16 @@ impl Args {
     pub fn kinds(&mut self, wanted: &Wanted) -> Option<String> {
         let kinds = wanted.filter.kinds.as_ref()?;
         Some(self.int4s(kinds.iter().copied().map(i32::from).collect()))
+    }
+
+    /// The condition that a column has one of so many values. One of many is found by a hash of them, built once: IS TRUE keeps
+    /// Postgres from making a join of it, which would go through all of them for each row.
+    pub fn one_of(column: &str, list: &str, count: usize) -> String {
+        if count <= COMPARED {
+            format!("{column} = ANY ({list})")
+        } else {
+            format!("({column} IN (SELECT unnest({list}))) IS TRUE")
+        }
     }
 
     /// The condition that leaves kinds out, on a column.
