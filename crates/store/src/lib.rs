@@ -21,6 +21,7 @@ mod membership;
 mod operators;
 mod plan;
 mod query;
+mod rarest;
 mod recheck;
 mod record_set;
 mod rulings;

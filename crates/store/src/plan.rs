@@ -1,95 +1,118 @@
 //! Which index a filter is answered by, and how far back it looks at first.
 
 use protocol::Filter;
-use sqlx::Row;
 
 use crate::{
     Store, StoreError,
     batch::signed,
-    filter_sql::{Driver, Wanted, sizes},
-    query::bind,
+    filter_sql::{Driver, Wanted},
 };
 
 /// How a filter is answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub driver: Driver,
-    /// Lower bounds to try one after the other, until one gives enough; the last is the filter's own.
-    pub since: Vec<i64>,
+    /// The lower bound. If it is above the filter's own and gives too little, [`Store::further_back`] makes the next plan.
+    pub since: i64,
+    /// Whether every condition is known to have too many rows to drive without a lower bound.
+    is_windowed: bool,
 }
 
-/// Rows up to which one of several conditions may drive: each costs a look at the others, about 4 µs.
-pub(crate) const BOUNDED: i64 = 4000;
+/// Seconds of a long window.
+const LONG: u64 = 7 * 86_400;
 
 /// Where every condition alone has many rows, as two popular tags do, they are searched backwards in time: a day, a week,
 /// and so on by eights. What is common to both is then found in the first days, or is so rare that all has to be read.
 const WINDOWS: [u64; 4] = [86_400, 8 * 86_400, 64 * 86_400, 512 * 86_400];
 
+/// How many times as long the next window is at least, and where nothing was found.
+const GROWTH: (u64, u64) = (2, 8);
+
 impl Store {
     /// A filter with one condition has one way. With several the rarest drives, which only the index can tell.
     pub(crate) async fn plan(&self, wanted: &Wanted<'_>, now: u64) -> Result<Plan, StoreError> {
-        let whole = vec![wanted.since()];
         if wanted.as_delegators {
             // Such events are few, whatever else the filter says.
-            return Ok(Plan {
-                driver: Driver::Delegators,
-                since: whole,
-            });
+            return Ok(Plan::whole(Driver::Delegators, wanted));
         }
         let candidates = candidates(wanted.filter);
         if let [only] = candidates[..] {
-            return Ok(Plan {
-                driver: only,
-                since: whole,
-            });
+            return Ok(Plan::whole(only, wanted));
         }
-        let (driver, size) = self.rarest(wanted, &candidates, wanted.since()).await?;
-        if size < BOUNDED {
-            return Ok(Plan { driver, since: whole });
+        let rarest = self.rarest(wanted, &candidates, wanted.since()).await?;
+        if rarest.looks.is_some() {
+            return Ok(Plan::whole(rarest.driver, wanted));
         }
-        let since = windows(wanted, now);
-        // All are popular. Which of them is so the least, the first window tells in which each has something; that of all times is counted.
-        for start in &since[..since.len() - 1] {
-            let (driver, size) = self.rarest(wanted, &candidates, *start).await?;
-            if size > 0 {
-                return Ok(Plan { driver, since });
+        // All are popular. Which of them is so the least, the first window tells in which each has something.
+        for since in windows(wanted, now) {
+            let rarest = self.rarest(wanted, &candidates, since).await?;
+            if rarest.has_each {
+                return Ok(Plan {
+                    driver: rarest.driver,
+                    since,
+                    is_windowed: false,
+                });
             }
         }
-        Ok(Plan { driver, since })
+        let rarest = self.rarest_at_last(wanted, &candidates).await?;
+        Ok(Plan::whole(rarest.driver, wanted))
     }
 
-    /// The one with the fewest rows since then, and how many these are; no more than [`BOUNDED`] are counted.
-    pub(crate) async fn rarest(
+    /// The plan to try after one that gave `found` of `asked`.
+    pub(crate) async fn further_back(
         &self,
         wanted: &Wanted<'_>,
-        candidates: &[Driver],
-        since: i64,
-    ) -> Result<(Driver, i64), StoreError> {
-        let query = sizes(wanted, candidates, since, BOUNDED);
-        let row = bind(&query).fetch_one(&self.reads).await;
-        let sizes: Result<Vec<i64>, sqlx::Error> = row.and_then(|row| row.try_get(0));
-        let sizes = sizes.map_err(|source| StoreError::Query {
-            operation: "plan a query",
-            source,
-        })?;
-        let rarest = candidates
-            .iter()
-            .copied()
-            .zip(sizes)
-            .min_by_key(|(_, size)| *size);
-        Ok(rarest.unwrap_or((Driver::Time, 0)))
+        now: u64,
+        plan: Plan,
+        found: usize,
+        asked: usize,
+    ) -> Result<Plan, StoreError> {
+        let since = longer_window(wanted, now, plan.since, found, asked);
+        let is_long = end(wanted, now).saturating_sub(since.unsigned_abs()) > LONG;
+        if is_long && !plan.is_windowed {
+            let rarest = self.rarest_at_last(wanted, &candidates(wanted.filter)).await?;
+            if rarest.looks.is_some() {
+                return Ok(Plan::whole(rarest.driver, wanted));
+            }
+        }
+        Ok(Plan {
+            driver: plan.driver,
+            since,
+            is_windowed: is_long,
+        })
     }
 }
 
-fn windows(wanted: &Wanted, now: u64) -> Vec<i64> {
-    let end = wanted.filter.until.map_or(now, |until| until.min(now));
+impl Plan {
+    fn whole(driver: Driver, wanted: &Wanted) -> Self {
+        Self {
+            driver,
+            since: wanted.since(),
+            is_windowed: false,
+        }
+    }
+}
+
+/// The lower bounds of the windows that are less than all of the filter.
+fn windows(wanted: &Wanted, now: u64) -> impl Iterator<Item = i64> {
+    let (end, since) = (end(wanted, now), wanted.since());
     let starts = WINDOWS.map(|window| signed(end.saturating_sub(window)));
-    let mut since: Vec<i64> = starts
-        .into_iter()
-        .filter(|start| *start > wanted.since())
-        .collect();
-    since.push(wanted.since());
-    since
+    starts.into_iter().filter(move |start| *start > since)
+}
+
+/// Where a window ends: where the filter does, or now.
+fn end(wanted: &Wanted, now: u64) -> u64 {
+    wanted.filter.until.map_or(now, |until| until.min(now))
+}
+
+/// The lower bound to try after one that gave `found` of `asked`: as far back as the rest takes, if it is as dense, and half as much again.
+fn longer_window(wanted: &Wanted, now: u64, since: i64, found: usize, asked: usize) -> i64 {
+    let end = end(wanted, now);
+    let window = end.saturating_sub(since.unsigned_abs());
+    // What is found nowhere yet is at most as dense as one would be.
+    let least = if found == 0 { GROWTH.1 } else { GROWTH.0 };
+    let growth = (asked as u64 * 3 / 2).div_ceil(found.max(1) as u64).max(least);
+    signed(end.saturating_sub(window.saturating_mul(growth))).max(wanted.since())
 }
 
 /// At least one.
@@ -112,30 +135,45 @@ fn candidates(filter: &Filter) -> Vec<Driver> {
 mod tests {
     use super::*;
 
+    fn wanted(filter: &Filter) -> Wanted<'_> {
+        Wanted {
+            filter,
+            authors: None,
+            as_delegators: false,
+            is_private: false,
+            without: &[],
+            search: None,
+        }
+    }
+
     #[test]
     fn windows_end_where_the_filter_does_and_grow_to_all_of_it() {
-        let windows = |filter: &Filter, now| {
-            windows(
-                &Wanted {
-                    filter,
-                    authors: None,
-                    as_delegators: false,
-                    is_private: false,
-                    without: &[],
-                    search: None,
-                },
-                now,
-            )
-        };
+        let windows = |filter: &Filter, now| windows(&wanted(filter), now).collect::<Vec<_>>();
         let recent = Filter {
             since: Some(1_000_000),
             ..Filter::default()
         };
-        assert_eq!(windows(&recent, 2_000_000), [1_913_600, 1_308_800, 1_000_000]);
+        assert_eq!(windows(&recent, 2_000_000), [1_913_600, 1_308_800]);
         let old = Filter {
             until: Some(900_000),
             ..Filter::default()
         };
-        assert_eq!(windows(&old, 2_000_000), [813_600, 208_800, 0]);
+        assert_eq!(windows(&old, 2_000_000), [813_600, 208_800]);
+    }
+
+    #[test]
+    fn the_next_window_is_as_long_as_what_was_found_lets_expect() {
+        let filter = Filter {
+            since: Some(1_000),
+            until: Some(1_000_000),
+            ..Filter::default()
+        };
+        let next = |since, found| longer_window(&wanted(&filter), 2_000_000, since, found, 51);
+        assert_eq!(next(990_000, 0), 240_000);
+        assert_eq!(next(990_000, 10), 920_000);
+        assert_eq!(next(990_000, 50), 980_000);
+        assert_eq!(next(990_000, 1), 240_000);
+        assert_eq!(next(900_000, 1), 1_000);
+        assert_eq!(longer_window(&wanted(&filter), 2_000_000, 990_000, 0, 2), 920_000);
     }
 }

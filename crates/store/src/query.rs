@@ -128,15 +128,15 @@ impl Store {
 
     async fn query_part(&self, wanted: &Wanted<'_>, now: u64) -> Result<Found, StoreError> {
         let limit = limit(wanted.filter);
-        let plan = self.plan(wanted, now).await?;
-        let mut events = Vec::new();
-        for since in plan.since {
-            events = self.newest(wanted, plan.driver, since, now).await?;
-            if events.len() > limit {
-                break;
+        let mut plan = self.plan(wanted, now).await?;
+        loop {
+            let events = self.newest(wanted, plan.driver, plan.since, now).await?;
+            if events.len() > limit || plan.since <= wanted.since() {
+                return Ok(Found::cut(events, limit));
             }
+            let asked = limit.saturating_add(1);
+            plan = self.further_back(wanted, now, plan, events.len(), asked).await?;
         }
-        Ok(Found::cut(events, limit))
     }
 
     /// At least one more than the limit, if there are so many.
@@ -327,6 +327,12 @@ impl Rest {
 
 /// A statement with its arguments. The text is made of constants and parameter numbers only.
 pub(crate) fn bind(statement: &FilterQuery) -> sqlx::query::Query<'_, sqlx::Postgres, PgArguments> {
+    // Statements are kept by their text: with the same text come as many arguments.
+    debug_assert!(
+        (1..=statement.args.len()).all(|number| statement.sql.contains(&format!("${number}::"))),
+        "an argument that nothing asks for: {}",
+        statement.sql
+    );
     let mut query = sqlx::query(AssertSqlSafe(statement.sql.clone()));
     for arg in &statement.args {
         query = match arg {

@@ -2,11 +2,11 @@
 
 mod fixture;
 
-use fixture::{NOW, filter, found, json, save_batch, store};
+use fixture::{NOW, connect, filter, found, json, save_batch, store};
 use protocol::{EventId, Filter, Reader, VerifiedEvent};
 use serde_json::{Value, json};
 use store::Store;
-use testkit::{Keys, event, note};
+use testkit::{Keys, TestDatabase, event, note};
 
 async fn with(events: &[VerifiedEvent]) -> Store {
     let store = store().await;
@@ -239,11 +239,62 @@ async fn a_thousand_authors_of_whom_nobody_knows_most() {
     }
 }
 
-/// So many that neither tag may drive by itself: the search goes back in time by windows.
+/// Who wrote lately is found by a glance at what is newest, and who did not by a look at each.
+#[tokio::test]
+async fn many_authors_are_found_before_and_behind_what_others_wrote() {
+    let by = |author: u64, n: u64, kind: u64| {
+        let json = format!(
+            r#"{{"id":"{n:064x}","pubkey":"{author:064x}","created_at":{},"kind":{kind},"tags":[],"content":"","sig":"{}"}}"#,
+            1000 + n,
+            "2".repeat(128)
+        );
+        VerifiedEvent::from_canonical(json).unwrap()
+    };
+    const OTHER: u64 = 1_000_000;
+    // Of sixty people, each by two kinds; then others, so many that a glance ends among them; then ten of the sixty again.
+    let mut events: Vec<VerifiedEvent> = (0..120).map(|n| by(1 + n % 60, n, 1 + 5 * (n / 60))).collect();
+    events.extend((120..3000).map(|n| by(OTHER + n % 7, n, 1)));
+    events.extend((3000..3010).map(|n| by(1 + n % 60, n, 1)));
+    let store = store().await;
+    for batch in events.chunks(1000) {
+        save_batch(&store, &batch.iter().collect::<Vec<_>>()).await;
+    }
+    let people: Vec<String> = (1..=60).map(|author| format!("{author:064x}")).collect();
+    for kinds in [json!([1, 6]), json!([1]), Value::Null] {
+        for (until, limit) in [
+            (9000, 5),
+            (9000, 10),
+            (9000, 11),
+            (9000, 500),
+            (3000, 4),
+            (1119, 60),
+            (1090, 500),
+        ] {
+            let wanted = |event: &&VerifiedEvent| {
+                event.created_at <= until
+                    && people.contains(&event.pubkey.to_string())
+                    && (kinds != json!([1]) || event.json().contains("\"kind\":1,"))
+            };
+            let expected: Vec<&VerifiedEvent> = events.iter().rev().filter(wanted).take(limit).collect();
+            let mut query = json!({"authors": people, "until": until, "limit": limit});
+            if !kinds.is_null() {
+                query["kinds"] = kinds.clone();
+            }
+            assert_eq!(
+                found(&store, query).await,
+                json(&expected),
+                "{kinds} {until} {limit}"
+            );
+        }
+    }
+}
+
+/// So many that neither tag may drive by itself: the search goes back in time by windows, if they are so many to the end.
 #[tokio::test]
 async fn two_popular_tags_are_found_together_however_far_back() {
     const DAY: u64 = 86_400;
-    let store = store().await;
+    let database = TestDatabase::create().await;
+    let store = connect(&database).await;
     // Each has one of the tags, every thousandth both; two a day.
     let events: Vec<VerifiedEvent> = (0..9000)
         .map(|n| {
@@ -264,15 +315,31 @@ async fn two_popular_tags_are_found_together_however_far_back() {
         save_batch(&store, &batch.iter().collect::<Vec<_>>()).await;
     }
     let both: Vec<&VerifiedEvent> = events.iter().step_by(1000).collect();
+    are_found_together(&store, &both).await;
+    // Ten times as many of each, with nothing behind them, which costs as much to look at.
+    sqlx::query(
+        "INSERT INTO searchable_tags (tag, created_at, id_head, event, kind, author)
+        SELECT tag, created_at, id_head, event + n * 100000, kind, author FROM searchable_tags, generate_series(1, 9) n
+        WHERE event NOT IN (SELECT event FROM searchable_tags GROUP BY event HAVING count(*) > 1)",
+    )
+    .execute(&mut database.connect().await)
+    .await
+    .unwrap();
+    are_found_together(&store, &both).await;
+}
+
+/// Nine, a thousand half days from one to the next.
+async fn are_found_together(store: &Store, both: &[&VerifiedEvent]) {
+    const DAY: u64 = 86_400;
     for limit in [1, 2, 5, 9, 10] {
         let query = json!({"#t": ["a"], "#r": ["b"], "limit": limit});
         let found = store
             .query(&[filter(query.clone())], &Reader::OPERATOR, NOW)
             .await
-            .unwrap();
+            .expect("queries");
         assert_eq!(found.is_complete(), limit >= 9, "{limit}");
-        assert_eq!(fixture::found(&store, query).await, json(&both[..limit.min(9)]));
+        assert_eq!(fixture::found(store, query).await, json(&both[..limit.min(9)]));
     }
     let query = json!({"#t": ["a"], "#r": ["b"], "until": NOW - 1500 * DAY, "since": NOW - 3500 * DAY});
-    assert_eq!(found(&store, query).await, json(&both[3..8]));
+    assert_eq!(found(store, query).await, json(&both[3..8]));
 }

@@ -1,10 +1,6 @@
 //! By whom: the registers of a HyperLogLog value, and the count by the way.
 
-use super::{
-    Args, Driver, FilterQuery, Wanted,
-    counted::matching,
-    slots::{Scan, Slots},
-};
+use super::{Args, Driver, FilterQuery, Wanted, counted::matching, scan::Scan, slots::Slots};
 
 /// For each value of the authors' byte `offset` (of 32, the first is 0): that byte, the smallest of what follows it (more
 /// leading zeros than any other), and how many events. Events are what matches and is not expired at `now`.

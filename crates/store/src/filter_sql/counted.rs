@@ -1,10 +1,6 @@
 //! How many: of what matches, and of what an index would be scanned for.
 
-use super::{
-    Args, Driver, FilterQuery, Wanted,
-    by_id::conditions,
-    slots::{Scan, Slots},
-};
+use super::{Args, Driver, FilterQuery, Wanted, by_id::conditions, scan::Scan, slots::Slots};
 use crate::search::TsQuery;
 
 /// The number of events that match any of the filters and are not expired at `now`, each once. `None` drives a filter
@@ -102,26 +98,35 @@ pub(crate) fn has_tags(wanted: &Wanted<'_>, seq: &str, args: &mut Args) -> Optio
     ))
 }
 
-/// For each driver how many rows its slots have that are not older than `since`, counted up to `at_most`: an array of numbers.
-/// The oldest are counted: of the newest, Postgres has to look at the table whether they are there, until the next vacuum.
-pub(crate) fn sizes(wanted: &Wanted, drivers: &[Driver], since: i64, at_most: i64) -> FilterQuery {
+/// How many slots a driver has, and how many rows these have that are not older than `since`: two numbers. Of many values whose kinds
+/// have to be found all rows. No more than so many slots are visited and so many rows counted. The oldest are counted: of the newest, Postgres has to look at the table whether
+/// they are there, until the next vacuum.
+pub(crate) fn size(wanted: &Wanted, driver: Driver, since: i64, slots: i64, rows: i64) -> FilterQuery {
     let mut args = Args::default();
-    let (since, until, most) = (args.int(since), args.int(wanted.until()), args.int(at_most));
-    let size = |driver: &Driver| {
-        let slots = Slots::of(*driver, wanted, &mut args).into_select();
-        let (table, value) = match driver {
-            Driver::Tag(_) => ("searchable_tags", "tag"),
-            _ => ("events", "author"),
-        };
-        format!(
-            "(SELECT count(*) FROM (SELECT FROM ({slots}) s CROSS JOIN LATERAL (SELECT FROM {table} x \
-             WHERE x.{value} = s.v AND x.kind = s.kind AND x.created_at >= {since} AND x.created_at <= {until} \
-             ORDER BY x.created_at, x.id_head DESC LIMIT {most}) k LIMIT {most}) c)"
-        )
+    let (most_slots, most_rows, most) = (args.int(slots), args.int(rows), args.int(slots + rows));
+    let (table, value) = match driver {
+        Driver::Tag(_) => ("searchable_tags", "tag"),
+        _ => ("events", "author"),
     };
-    let sizes: Vec<String> = drivers.iter().map(size).collect();
-    FilterQuery {
-        sql: format!("SELECT ARRAY[{}]", sizes.join(", ")),
-        args: args.list,
-    }
+    let (slots, of_slot) = if driver.is_wide(wanted.filter) {
+        let (values, _) = driver.values(wanted, &mut args);
+        (
+            format!("SELECT v, NULL::int4 AS kind FROM unnest({values}) v"),
+            String::new(),
+        )
+    } else {
+        let (since, until) = (args.int(since), args.int(wanted.until()));
+        let of_slot = format!(
+            " AND x.kind = s.kind AND x.created_at >= {since} AND x.created_at <= {until} \
+             ORDER BY x.created_at, x.id_head DESC"
+        );
+        (Slots::of(driver, wanted, &mut args).into_select(), of_slot)
+    };
+    // Each slot is a row of its own before those that it has: what is empty costs, too.
+    let sql = format!(
+        "SELECT count(*) - count(row), count(row) FROM (SELECT k.row FROM (SELECT v, kind FROM ({slots}) a LIMIT {most_slots}) s \
+         CROSS JOIN LATERAL (SELECT NULL::int4 AS row UNION ALL (SELECT 1 FROM {table} x \
+         WHERE x.{value} = s.v{of_slot} LIMIT {most_rows})) k LIMIT {most}) c"
+    );
+    FilterQuery { sql, args: args.list }
 }

@@ -1,10 +1,6 @@
 //! What a reconciliation (NIP-77) needs of everything that matches.
 
-use super::{
-    Args, Driver, FilterQuery, Wanted,
-    every::keys,
-    slots::{Scan, Slots},
-};
+use super::{Args, Driver, FilterQuery, Wanted, every::keys, scan::Scan, slots::Slots};
 
 /// `seq, created_at, id, raw` of every event that matches one filter and is not expired at `now`, in any order; `raw` only where tags,
 /// which are matched by 64 bits, have to be looked at. More than `most`: a single row of NULLs.

@@ -6,7 +6,6 @@ use super::{Searching, failed, marks, marks::Window, tsquery::TsQuery};
 use crate::{
     Store, StoreError,
     filter_sql::{Args, Driver, FilterQuery, Wanted, has_tags},
-    plan::BOUNDED,
     query::bind,
 };
 
@@ -59,8 +58,9 @@ impl Store {
         if drivers.is_empty() {
             return Ok(None);
         }
-        Ok(match self.rarest(wanted, &drivers, wanted.since()).await? {
-            (Driver::Tag(tag), size) if size < BOUNDED => Some(tag),
+        let rarest = self.rarest(wanted, &drivers, wanted.since()).await?;
+        Ok(match rarest.driver {
+            Driver::Tag(tag) if rarest.looks.is_some() => Some(tag),
             _ => None,
         })
     }

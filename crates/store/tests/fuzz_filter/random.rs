@@ -10,7 +10,7 @@ use crate::NOW;
 /// The first of them writes more than all others.
 const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "dave"];
 /// So many more write little.
-const CROWD: usize = 12;
+const CROWD: usize = 80;
 const KINDS: [u16; 9] = [0, 1, 4, 5, 7, 62, 1059, 10_002, 30_023];
 /// The first are on many events.
 const LETTERS: [&str; 4] = ["t", "T", "d", "x"];
@@ -32,7 +32,7 @@ fn mostly_first<'a>(rng: &mut StdRng, all: &[&'a str]) -> &'a str {
 pub fn random_event(rng: &mut StdRng, number: usize, earlier: &[VerifiedEvent]) -> VerifiedEvent {
     let mut kind = *KINDS.choose(rng).unwrap();
     let mut author = mostly_first(rng, &PEOPLE).to_owned();
-    if rng.random_bool(0.15) {
+    if rng.random_bool(0.3) {
         author = crowd().choose(rng).unwrap().clone();
     }
     if kind == 62 && rng.random_bool(0.9) {
