@@ -13,8 +13,12 @@ use crate::{
 /// be looked up by the other conditions.
 const BOUNDED: i64 = 4000;
 
-/// Looks up to which one may drive when the next window would be a long one, which may cost more.
-const BOUNDED_AT_LAST: i64 = 8 * BOUNDED;
+/// Looks up to which one may drive when the next window would be a long one, which may cost more: of few slots, of which a window
+/// takes its part only, and of many, each of which costs a look in every window.
+const AT_LAST: [i64; 2] = [2 * BOUNDED, 8 * BOUNDED];
+
+/// Slots that are many.
+const MANY_SLOTS: i64 = 50;
 
 /// Rows that are counted, at most.
 const ROWS: i64 = 25 * BOUNDED;
@@ -38,8 +42,7 @@ impl Store {
         wanted: &Wanted<'_>,
         candidates: &[Driver],
     ) -> Result<Rarest, StoreError> {
-        self.rarest_of(wanted, candidates, wanted.since(), BOUNDED_AT_LAST)
-            .await
+        self.rarest_of(wanted, candidates, wanted.since(), AT_LAST).await
     }
 
     /// The one that takes the fewest looks since then.
@@ -50,24 +53,27 @@ impl Store {
         since: i64,
     ) -> Result<Rarest, StoreError> {
         // Where one is rare it is not worth knowing how popular another is.
-        let rare = self.rarest_of(wanted, candidates, since, BOUNDED / 16).await?;
+        let rare = self
+            .rarest_of(wanted, candidates, since, [BOUNDED / 16; 2])
+            .await?;
         if rare.looks.is_some() || !rare.has_each {
             return Ok(rare);
         }
-        self.rarest_of(wanted, candidates, since, BOUNDED).await
+        self.rarest_of(wanted, candidates, since, [BOUNDED; 2]).await
     }
 
+    /// The bounds are those of few and of many slots.
     async fn rarest_of(
         &self,
         wanted: &Wanted<'_>,
         candidates: &[Driver],
         since: i64,
-        bound: i64,
+        [of_few, of_many]: [i64; 2],
     ) -> Result<Rarest, StoreError> {
         // What is counted soonest comes first, and no other is for longer than it takes to lose.
         let mut candidates = candidates.to_vec();
         candidates.sort_by_key(|driver| {
-            slots(*driver, wanted.filter) + bound * rows_a_look(*driver, wanted) / COUNTED_A_LOOK
+            slots(*driver, wanted.filter) + BOUNDED * rows_a_look(*driver, wanted) / COUNTED_A_LOOK
         });
         let mut rarest = Rarest {
             driver: candidates.first().copied().unwrap_or(Driver::Time),
@@ -75,7 +81,10 @@ impl Store {
             has_each: true,
         };
         for driver in candidates {
-            let bound = rarest.looks.unwrap_or_else(|| bound_of(driver, wanted, bound));
+            let bound = rarest.looks.unwrap_or_else(|| {
+                let is_many = slots(driver, wanted.filter) >= MANY_SLOTS;
+                bound_of(driver, wanted, if is_many { of_many } else { of_few })
+            });
             let size = self.size(wanted, driver, since, bound).await?;
             if size.looks.is_some() || size.is_empty {
                 rarest.driver = driver;
