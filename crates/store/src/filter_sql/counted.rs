@@ -98,16 +98,13 @@ pub(crate) fn has_tags(wanted: &Wanted<'_>, seq: &str, args: &mut Args) -> Optio
     ))
 }
 
-/// How many slots a driver has, and how many rows these have that are not older than `since`: two numbers. Of many values whose kinds
-/// have to be found all rows. No more than so many slots are visited and so many rows counted. The oldest are counted: of the newest, Postgres has to look at the table whether
-/// they are there, until the next vacuum.
+/// How many slots a driver has, and how many rows these have that are not older than `since`: two numbers. Of many values whose
+/// kinds have to be found, all rows. No more than so many slots are visited and so many rows counted. The oldest are counted: of
+/// the newest, Postgres has to look at the table whether they are there, until the next vacuum.
 pub(crate) fn size(wanted: &Wanted, driver: Driver, since: i64, slots: i64, rows: i64) -> FilterQuery {
     let mut args = Args::default();
     let (most_slots, most_rows, most) = (args.int(slots), args.int(rows), args.int(slots + rows));
-    let (table, value) = match driver {
-        Driver::Tag(_) => ("searchable_tags", "tag"),
-        _ => ("events", "author"),
-    };
+    let (table, _, value) = driver.table();
     let (slots, of_slot) = if driver.is_wide(wanted.filter) {
         let (values, _) = driver.values(wanted, &mut args);
         (

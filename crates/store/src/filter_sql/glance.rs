@@ -1,9 +1,6 @@
 //! A glance at what is newest, before many authors are asked one by one: those who write a lot are in it.
 
-use super::{
-    Args, Driver, Wanted,
-    slots::{MANY, Slots},
-};
+use super::{Args, Driver, Wanted, driver::MANY, slots::Slots};
 
 /// Rows for each slot, and for each author whose kinds have to be found: about half of what it costs to ask them.
 const OF_SLOT: usize = 10;

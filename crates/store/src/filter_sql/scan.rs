@@ -2,7 +2,7 @@
 
 use protocol::TagFilter;
 
-use super::{Args, Driver, Wanted, args::COMPARED, slots::table};
+use super::{Args, Driver, Wanted, args::COMPARED};
 
 /// The scan of one slot, as a SELECT that wants its lower bound, order and limit yet.
 pub(super) struct Scan {
@@ -18,7 +18,7 @@ pub(super) struct Scan {
 impl Scan {
     pub fn of(driver: Driver, wanted: &Wanted, since: i64, args: &mut Args) -> Self {
         let since = args.int(since);
-        let (table, seq, value) = table(driver);
+        let (table, seq, value) = driver.table();
         let mut conditions = vec![format!("x.created_at <= {}", args.int(wanted.until()))];
         let of_slot = match driver {
             Driver::Time => {

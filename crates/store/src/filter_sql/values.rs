@@ -1,10 +1,6 @@
 //! Values whose kinds have to be found.
 
-use super::{
-    Driver, Wanted,
-    scan::Scan,
-    slots::{is_narrowed, jump, table},
-};
+use super::{Driver, Wanted, driver::jump, scan::Scan};
 
 /// Values whose kinds are found: none are named, or so many that most are in vain.
 pub(super) struct Values {
@@ -22,7 +18,7 @@ const WHOLE: usize = 32;
 impl Values {
     /// `seen`: the first rows that each value has, whatever it asks else; `large`: the values that may have more.
     pub fn read(&self) -> String {
-        let (table, seq, value) = table(self.driver);
+        let (table, seq, value) = self.driver.table();
         let author = match self.driver {
             Driver::Tag(_) => ", author",
             _ => "",
@@ -56,6 +52,6 @@ impl Values {
 
     /// Whether the newest row of each kind is one that is wanted: then what it takes to find the kinds yields them by the way.
     pub fn are_firsts_wanted(&self, wanted: &Wanted) -> bool {
-        wanted.filter.until.is_none() && !is_narrowed(self.driver, wanted)
+        wanted.filter.until.is_none() && !self.driver.is_narrowed(wanted)
     }
 }

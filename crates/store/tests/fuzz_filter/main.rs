@@ -92,7 +92,7 @@ async fn compare_in(database: &TestDatabase, seed: u64, memory: Memory, delegati
         // The first question of each change looks what is new, and the others do not.
         let store = &store.as_of(Some(saved as u64));
         let stored = dumb_store(&events[..saved], delegation);
-        for _ in 0..40 {
+        for _ in 0..24 {
             let filters: Vec<Filter> = (0..rng.random_range(1..4))
                 .map(|_| random_filter(rng, &events))
                 .collect();
