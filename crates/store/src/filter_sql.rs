@@ -26,14 +26,14 @@ pub(crate) use args::{Arg, Args, Wanted};
 pub(crate) use authors_of::authors_of;
 pub(crate) use by_id::by_id;
 pub(crate) use counted::{counted, has_tags, size};
-pub(crate) use driver::Driver;
+pub(crate) use driver::{Driver, KINDS_OF_VALUE, MANY};
 pub(crate) use estimated::estimated;
 pub use every::Order;
 pub(crate) use every::every;
 pub(crate) use records::records;
 
 use glance::{IS_MORE, glance};
-use looks::{KINDS_OF_VALUE, Looks, each, first_look};
+use looks::{Looks, each, first_look};
 use scan::Scan;
 use slots::Slots;
 

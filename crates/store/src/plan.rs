@@ -21,11 +21,11 @@ pub(crate) struct Plan {
 /// Seconds of a long window.
 const LONG: u64 = 7 * 86_400;
 
-/// Where every condition alone has many rows, as two popular tags do, they are searched backwards in time: a day, a week,
-/// and so on by eights. What is common to both is then found in the first days, or is so rare that all has to be read.
+/// Where every condition alone has many rows, as two popular tags do, they are searched backwards in time, at first for as long as it
+/// takes each to have something: a day, a week, and so on by eights.
 const WINDOWS: [u64; 4] = [86_400, 8 * 86_400, 64 * 86_400, 512 * 86_400];
 
-/// How many times as long the next window is at least, and where nothing was found.
+/// How many times as long the next window is at least, and at least where nothing was found.
 const GROWTH: (u64, u64) = (2, 8);
 
 impl Store {

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use crate::{
     Store, StoreError,
-    filter_sql::{Driver, Wanted, size},
+    filter_sql::{Driver, KINDS_OF_VALUE, MANY, Wanted, size},
     query::bind,
 };
 
@@ -16,9 +16,6 @@ const BOUNDED: i64 = 4000;
 /// Looks up to which one may drive when the next window would be a long one, which may cost more: of few slots, of which a window
 /// takes its part only, and of many, each of which costs a look in every window.
 const AT_LAST: [i64; 2] = [2 * BOUNDED, 8 * BOUNDED];
-
-/// Slots that are many.
-const MANY_SLOTS: i64 = 50;
 
 /// Rows that are counted, at most.
 const ROWS: i64 = 25 * BOUNDED;
@@ -82,7 +79,7 @@ impl Store {
         };
         for driver in candidates {
             let bound = rarest.looks.unwrap_or_else(|| {
-                let is_many = slots(driver, wanted.filter) >= MANY_SLOTS;
+                let is_many = slots(driver, wanted.filter) >= MANY as i64;
                 bound_of(driver, wanted, if is_many { of_many } else { of_few })
             });
             let size = self.size(wanted, driver, since, bound).await?;
@@ -167,6 +164,9 @@ fn slots(driver: Driver, filter: &Filter) -> i64 {
         Driver::Tag(place) => filter.tags[place].values.len(),
         _ => filter.authors.as_ref().map_or(0, Vec::len),
     };
-    let kinds = filter.kinds.as_ref().map_or(4, |kinds| kinds.len().min(4));
+    let kinds = filter
+        .kinds
+        .as_ref()
+        .map_or(KINDS_OF_VALUE, |kinds| kinds.len().min(KINDS_OF_VALUE));
     i64::try_from(values * kinds).unwrap_or(i64::MAX)
 }

@@ -63,7 +63,10 @@ impl Driver {
 }
 
 /// Slots, or values whose kinds have to be found, from which on these are many.
-pub(super) const MANY: usize = 50;
+pub(crate) const MANY: usize = 50;
+
+/// Kinds that a value has, about.
+pub(crate) const KINDS_OF_VALUE: usize = 4;
 
 /// Kinds that each value is asked for. Of more it is cheaper to see which of them a value has.
 pub(super) const KINDS: usize = 8;

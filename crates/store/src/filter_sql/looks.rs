@@ -2,9 +2,6 @@
 
 use super::scan::Scan;
 
-/// Kinds that a value has, about.
-pub(super) const KINDS_OF_VALUE: usize = 4;
-
 /// Rows that each of many slots is asked for at first: twice the even share, so that one look is enough when activity is alike.
 pub(super) fn first_look(limit: i64, slots: usize) -> i64 {
     (2 * limit / i64::try_from(slots).unwrap_or(i64::MAX) + 2).min(limit)
