@@ -86,6 +86,13 @@ impl Args {
         self.push(Arg::Ints(keys), "bigint[]")
     }
 
+    /// The filter's ids, if it names any.
+    pub fn ids(&mut self, wanted: &Wanted) -> Option<String> {
+        let ids = wanted.filter.ids.as_ref()?;
+        let ids = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
+        Some(self.bytes(ids))
+    }
+
     /// The filter's kinds, if it names any.
     pub fn kinds(&mut self, wanted: &Wanted) -> Option<String> {
         let kinds = wanted.filter.kinds.as_ref()?;
@@ -99,6 +106,16 @@ impl Args {
             format!("{column} = ANY ({list})")
         } else {
             format!("({column} IN (SELECT unnest({list}))) IS TRUE")
+        }
+    }
+
+    /// The condition that an array has one of so many values. Postgres compares arrays each value with each.
+    pub fn any_of(column: &str, list: &str, count: usize) -> String {
+        if count <= COMPARED {
+            format!("{column} && {list}")
+        } else {
+            let is_wanted = Self::one_of("t", list, count);
+            format!("EXISTS (SELECT FROM unnest({column}) t WHERE {is_wanted} OFFSET 0)")
         }
     }
 

@@ -20,24 +20,22 @@ pub(super) fn conditions(wanted: &Wanted, args: &mut Args) -> String {
         format!("created_at >= {}", args.int(wanted.since())),
         format!("created_at <= {}", args.int(wanted.until())),
     ];
-    if let Some(ids) = &wanted.filter.ids {
-        let ids = args.bytes(ids.iter().map(|id| id.as_bytes().to_vec()).collect());
-        conditions.push(format!("id = ANY ({ids})"));
+    conditions.extend(args.ids(wanted).map(|ids| format!("id = ANY ({ids})")));
+    if let (Some(list), Some(kinds)) = (args.kinds(wanted), &wanted.filter.kinds) {
+        conditions.push(Args::one_of("kind", &list, kinds.len()));
     }
-    conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
     conditions.extend(args.other_kinds(wanted, "kind"));
-    conditions.extend(args.authors(wanted).map(|authors| {
-        if wanted.as_delegators {
+    if let (Some(list), Some(authors)) = (args.authors(wanted), &wanted.authors) {
+        conditions.push(if wanted.as_delegators {
+            let is_wanted = Args::one_of("d.author", &list, authors.len());
             // `event_delegators` has no column of this name: it is the event's.
-            format!(
-                "EXISTS (SELECT FROM event_delegators d WHERE d.event = seq AND d.author = ANY ({authors}))"
-            )
+            format!("EXISTS (SELECT FROM event_delegators d WHERE d.event = seq AND {is_wanted})")
         } else {
-            format!("author = ANY ({authors})")
-        }
-    }));
+            Args::one_of("author", &list, authors.len())
+        });
+    }
     for tag in &wanted.filter.tags {
-        conditions.push(format!("tags && {}", args.tag(tag)));
+        conditions.push(Args::any_of("tags", &args.tag(tag), tag.values.len()));
     }
     if let Some(search) = &wanted.search {
         let words = args.text(search.all.clone());

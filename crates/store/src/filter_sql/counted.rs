@@ -60,12 +60,8 @@ fn searched(wanted: &Wanted, search: &TsQuery, columns: &[&str], args: &mut Args
         format!("s.created_at >= {}", args.int(wanted.since())),
         format!("s.created_at <= {}", args.int(wanted.until())),
     ];
-    if let Some(ids) = &wanted.filter.ids {
-        let ids = args.bytes(ids.iter().map(|id| id.as_bytes().to_vec()).collect());
-        conditions.push(format!(
-            "s.event IN (SELECT seq FROM events WHERE id = ANY ({ids}))"
-        ));
-    }
+    let ids = args.ids(wanted);
+    conditions.extend(ids.map(|ids| format!("s.event IN (SELECT seq FROM events WHERE id = ANY ({ids}))")));
     conditions.extend(has_tags(wanted, "s.event", args));
     let column = |column: &&str| match *column {
         "seq" => "s.event AS seq".to_owned(),
@@ -86,7 +82,7 @@ pub(crate) fn has_tags(wanted: &Wanted<'_>, seq: &str, args: &mut Args) -> Optio
         .filter
         .tags
         .iter()
-        .map(|tag| format!("o.tags && {}", args.tag(tag)))
+        .map(|tag| Args::any_of("o.tags", &args.tag(tag), tag.values.len()))
         .collect();
     if tags.is_empty() {
         return None;

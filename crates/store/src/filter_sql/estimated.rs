@@ -1,6 +1,6 @@
 //! How many, about, and at what cost: for Postgres's planner, which looks into its statistics only.
 
-use super::{Args, Driver, FilterQuery, Wanted, by_id::conditions, counted::matching};
+use super::{Args, Driver, FilterQuery, Wanted, counted::matching};
 
 /// EXPLAIN of a statement that finds what the filter's driver finds. Its rows and its cost are those of the filter.
 pub(crate) fn estimated(wanted: &Wanted, driver: Option<Driver>) -> FilterQuery {
@@ -12,23 +12,32 @@ pub(crate) fn estimated(wanted: &Wanted, driver: Option<Driver>) -> FilterQuery 
             args: args.list,
         };
     }
-    let (table, conditions) = match driver {
+    let mut conditions = vec![
+        format!("created_at >= {}", args.int(wanted.since())),
+        format!("created_at <= {}", args.int(wanted.until())),
+    ];
+    let table = match driver {
         Some(Driver::Tag(place)) => {
-            let mut conditions = vec![
-                format!("tag = ANY ({})", args.tag(&wanted.filter.tags[place])),
-                format!("created_at >= {}", args.int(wanted.since())),
-                format!("created_at <= {}", args.int(wanted.until())),
-            ];
-            conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
-            conditions.extend(args.other_kinds(wanted, "kind"));
-            conditions.extend(
-                args.authors(wanted)
-                    .map(|authors| format!("author = ANY ({authors})")),
-            );
-            ("searchable_tags", conditions.join(" AND "))
+            conditions.push(format!("tag = ANY ({})", args.tag(&wanted.filter.tags[place])));
+            "searchable_tags"
         }
-        _ => ("events", conditions(wanted, &mut args)),
+        // Few, whatever their tags are.
+        Some(Driver::Delegators) => "event_delegators",
+        _ => {
+            conditions.extend(args.ids(wanted).map(|ids| format!("id = ANY ({ids})")));
+            let tags = wanted.filter.tags.iter();
+            conditions.extend(tags.map(|tag| format!("tags && {}", args.tag(tag))));
+            "events"
+        }
     };
+    conditions.extend(args.kinds(wanted).map(|kinds| format!("kind = ANY ({kinds})")));
+    conditions.extend(args.other_kinds(wanted, "kind"));
+    // Statistics are told lists as they are: of what is hashed they know nothing.
+    conditions.extend(
+        args.authors(wanted)
+            .map(|authors| format!("author = ANY ({authors})")),
+    );
+    let conditions = conditions.join(" AND ");
     FilterQuery {
         sql: format!("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {conditions}"),
         args: args.list,

@@ -72,7 +72,7 @@ impl Entry {
 pub(super) struct Test<'f> {
     filter: &'f Filter,
     reader: &'f Reader<'f>,
-    /// Of each letter the keys of its values.
+    /// Of each letter the keys of its values, sorted.
     pub tags: Vec<Vec<i64>>,
     recheck: Recheck,
     now: u64,
@@ -81,10 +81,10 @@ pub(super) struct Test<'f> {
 impl<'f> Test<'f> {
     pub fn new(filter: &'f Filter, reader: &'f Reader<'f>, now: u64) -> Self {
         let keys = |tag: &protocol::TagFilter| {
-            tag.values
-                .iter()
-                .map(|value| tag_key(tag.letter, value))
-                .collect()
+            let keys = tag.values.iter().map(|value| tag_key(tag.letter, value));
+            let mut keys: Vec<i64> = keys.collect();
+            keys.sort_unstable();
+            keys
         };
         Self {
             filter,
@@ -129,10 +129,17 @@ impl<'f> Test<'f> {
     /// By 64 bits first: nearly all that do not match end there.
     fn has_tags(&self, entry: &Entry) -> bool {
         self.tags.is_empty()
-            || self
-                .tags
-                .iter()
-                .all(|keys| keys.iter().any(|key| entry.tags.binary_search(key).is_ok()))
-                && self.recheck.holds(&entry.json)
+            || self.tags.iter().all(|keys| have_common(keys, &entry.tags)) && self.recheck.holds(&entry.json)
     }
+}
+
+/// Whether two sorted lists have anything in common. The shorter one is gone through: a filter may have thousands of values, and an
+/// event a few tags, or the other way round.
+fn have_common(one: &[i64], other: &[i64]) -> bool {
+    let (short, long) = if one.len() < other.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    short.iter().any(|key| long.binary_search(key).is_ok())
 }
