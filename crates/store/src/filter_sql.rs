@@ -26,14 +26,15 @@ pub(crate) use args::{Arg, Args, Wanted};
 pub(crate) use authors_of::authors_of;
 pub(crate) use by_id::by_id;
 pub(crate) use counted::{counted, has_tags, size};
-pub(crate) use driver::{Driver, KINDS_OF_VALUE, MANY};
+pub(crate) use driver::{Driver, KINDS, KINDS_OF_VALUE, MANY};
 pub(crate) use estimated::estimated;
 pub use every::Order;
 pub(crate) use every::every;
 pub(crate) use records::records;
 
+pub(crate) use glance::at_a_glance;
 use glance::{IS_MORE, glance};
-use looks::{Looks, each, first_look};
+use looks::{Looks, all, each, first_look};
 use scan::Scan;
 use slots::Slots;
 
@@ -45,8 +46,16 @@ pub(crate) struct FilterQuery {
 }
 
 /// The newest `limit` events that match and are not older than `since`. Tags are matched by 64 bits. What has expired at
-/// `now` comes without its JSON.
-pub(crate) fn newest(wanted: &Wanted, driver: Driver, since: i64, limit: i64, now: i64) -> FilterQuery {
+/// `now` comes without its JSON. `is_sparse`: the driver has so few rows since then, or so few of them match, that all their keys are
+/// read before anything is looked up.
+pub(crate) fn newest(
+    wanted: &Wanted,
+    driver: Driver,
+    since: i64,
+    is_sparse: bool,
+    limit: i64,
+    now: i64,
+) -> FilterQuery {
     let mut args = Args::default();
     let n = args.int(limit);
     let slots = Slots::of(driver, wanted, &mut args);
@@ -60,6 +69,8 @@ pub(crate) fn newest(wanted: &Wanted, driver: Driver, since: i64, limit: i64, no
         }
     };
     let keys = match slots {
+        Slots::Many { slots, .. } if is_sparse && scan.has_looks() => scan.newest_of(&all(&slots, &scan), &n),
+        Slots::Values(values) if is_sparse && scan.has_looks() => scan.newest_of(&values.keys(&scan), &n),
         Slots::One => format!("{} ORDER BY created_at DESC, id_head LIMIT {n}", scan.whole()),
         Slots::Few(slots) => once(&slots, &scan, &n),
         Slots::Many { slots, count } => {
@@ -78,6 +89,11 @@ pub(crate) fn newest(wanted: &Wanted, driver: Driver, since: i64, limit: i64, no
             }
         }
     };
+    found(&keys, args, now)
+}
+
+/// The events of these keys.
+fn found(keys: &str, mut args: Args, now: i64) -> FilterQuery {
     let now = args.int(now);
     let sql = format!(
         "WITH keys AS MATERIALIZED ({keys}) SELECT e.id, e.created_at, \

@@ -5,17 +5,30 @@ use protocol::Filter;
 use crate::{
     Store, StoreError,
     batch::signed,
-    filter_sql::{Driver, Wanted},
+    filter_sql::{Driver, MANY, Wanted},
+    rarest::Counted,
 };
 
 /// How a filter is answered.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Plan {
     pub driver: Driver,
     /// The lower bound. If it is above the filter's own and gives too little, [`Store::further_back`] makes the next plan.
     pub since: i64,
+    /// Whether few rows are expected since then, or few of them to match.
+    pub is_sparse: bool,
     /// Whether every condition is known to have too many rows to drive without a lower bound.
     is_windowed: bool,
+    counted: Counted,
+}
+
+/// Whether a filter is worth a look at what is newest.
+#[derive(Debug)]
+pub(crate) enum Rarity {
+    /// It is not: there is little to look at.
+    Rare(Plan),
+    /// It is. What has been counted of it.
+    Popular(Counted),
 }
 
 /// Seconds of a long window.
@@ -29,33 +42,72 @@ const WINDOWS: [u64; 4] = [86_400, 8 * 86_400, 64 * 86_400, 512 * 86_400];
 const GROWTH: (u64, u64) = (2, 8);
 
 impl Store {
-    /// A filter with one condition has one way. With several the rarest drives, which only the index can tell.
+    /// How a filter is answered.
     pub(crate) async fn plan(&self, wanted: &Wanted<'_>, now: u64) -> Result<Plan, StoreError> {
+        match self.plan_if_rare(wanted).await? {
+            Rarity::Rare(plan) => Ok(plan),
+            Rarity::Popular(counted) => self.plan_if_popular(wanted, now, counted).await,
+        }
+    }
+
+    /// A filter with one condition has one way. With several the rarest drives, which only the index can tell.
+    pub(crate) async fn plan_if_rare(&self, wanted: &Wanted<'_>) -> Result<Rarity, StoreError> {
         if wanted.as_delegators {
             // Such events are few, whatever else the filter says.
-            return Ok(Plan::whole(Driver::Delegators, wanted));
+            return Ok(Rarity::Rare(Plan::whole(Driver::Delegators, wanted)));
         }
+        let candidates = candidates(wanted.filter);
+        let mut counted = Counted::default();
+        if let [only] = candidates[..] {
+            return Ok(if has_many_values(only, wanted) {
+                Rarity::Popular(counted)
+            } else {
+                Rarity::Rare(Plan::whole(only, wanted))
+            });
+        }
+        let since = wanted.since();
+        let rarest = self.rare(wanted, &candidates, since, &mut counted).await?;
+        Ok(match rarest {
+            Some(rarest) => Rarity::Rare(Plan::bounded(rarest.driver, wanted)),
+            None => Rarity::Popular(counted),
+        })
+    }
+
+    /// All conditions are popular, or the only one has many values.
+    pub(crate) async fn plan_if_popular(
+        &self,
+        wanted: &Wanted<'_>,
+        now: u64,
+        mut counted: Counted,
+    ) -> Result<Plan, StoreError> {
         let candidates = candidates(wanted.filter);
         if let [only] = candidates[..] {
             return Ok(Plan::whole(only, wanted));
         }
-        let rarest = self.rarest(wanted, &candidates, wanted.since()).await?;
-        if rarest.looks.is_some() {
-            return Ok(Plan::whole(rarest.driver, wanted));
+        let rarest = self
+            .rarest(wanted, &candidates, wanted.since(), &mut counted)
+            .await?;
+        if rarest.is_bounded {
+            return Ok(Plan::bounded(rarest.driver, wanted));
         }
-        // All are popular. Which of them is so the least, the first window tells in which each has something.
+        // Which of them is popular the least, the first window tells in which each has something.
         for since in windows(wanted, now) {
-            let rarest = self.rarest(wanted, &candidates, since).await?;
+            let rarest = self.rarest(wanted, &candidates, since, &mut counted).await?;
             if rarest.has_each {
                 return Ok(Plan {
                     driver: rarest.driver,
                     since,
+                    is_sparse: rarest.is_bounded,
                     is_windowed: false,
+                    counted,
                 });
             }
         }
-        let rarest = self.rarest_at_last(wanted, &candidates).await?;
-        Ok(Plan::whole(rarest.driver, wanted))
+        let rarest = self.rarest_at_last(wanted, &candidates, &mut counted).await?;
+        Ok(Plan {
+            is_sparse: rarest.is_bounded,
+            ..Plan::whole(rarest.driver, wanted)
+        })
     }
 
     /// The plan to try after one that gave `found` of `asked`.
@@ -63,22 +115,27 @@ impl Store {
         &self,
         wanted: &Wanted<'_>,
         now: u64,
-        plan: Plan,
+        mut plan: Plan,
         found: usize,
         asked: usize,
     ) -> Result<Plan, StoreError> {
         let since = longer_window(wanted, now, plan.since, found, asked);
         let is_long = end(wanted, now).saturating_sub(since.unsigned_abs()) > LONG;
         if is_long && !plan.is_windowed {
-            let rarest = self.rarest_at_last(wanted, &candidates(wanted.filter)).await?;
-            if rarest.looks.is_some() {
-                return Ok(Plan::whole(rarest.driver, wanted));
+            let candidates = candidates(wanted.filter);
+            let rarest = self
+                .rarest_at_last(wanted, &candidates, &mut plan.counted)
+                .await?;
+            if rarest.is_bounded {
+                return Ok(Plan::bounded(rarest.driver, wanted));
             }
         }
         Ok(Plan {
-            driver: plan.driver,
             since,
+            // The windows before it have told.
+            is_sparse: true,
             is_windowed: is_long,
+            ..plan
         })
     }
 }
@@ -88,9 +145,23 @@ impl Plan {
         Self {
             driver,
             since: wanted.since(),
+            is_sparse: false,
             is_windowed: false,
+            counted: Counted::default(),
         }
     }
+
+    fn bounded(driver: Driver, wanted: &Wanted) -> Self {
+        Self {
+            is_sparse: true,
+            ..Self::whole(driver, wanted)
+        }
+    }
+}
+
+/// Whether a tag is the only condition and has so many values that each is better not asked for.
+fn has_many_values(only: Driver, wanted: &Wanted) -> bool {
+    matches!(only, Driver::Tag(place) if wanted.filter.tags[place].values.len() >= MANY)
 }
 
 /// The lower bounds of the windows that are less than all of the filter.

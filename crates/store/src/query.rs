@@ -10,7 +10,8 @@ use crate::{
     Store, StoreError,
     batch::signed,
     connections::Connections,
-    filter_sql::{Arg, Driver, FilterQuery, Wanted, by_id, newest},
+    filter_sql::{Arg, Driver, FilterQuery, Wanted, at_a_glance, by_id, newest},
+    plan::{Plan, Rarity},
     recheck::{Recheck, has_recipient},
     search::tsquery,
 };
@@ -128,9 +129,15 @@ impl Store {
 
     async fn query_part(&self, wanted: &Wanted<'_>, now: u64) -> Result<Found, StoreError> {
         let limit = limit(wanted.filter);
-        let mut plan = self.plan(wanted, now).await?;
+        let mut plan = match self.plan_if_rare(wanted).await? {
+            Rarity::Rare(plan) => plan,
+            Rarity::Popular(counted) => match self.glance(wanted, now).await? {
+                Some(found) => return Ok(found),
+                None => self.plan_if_popular(wanted, now, counted).await?,
+            },
+        };
         loop {
-            let events = self.newest(wanted, plan.driver, plan.since, now).await?;
+            let events = self.newest(wanted, &plan, now).await?;
             if events.len() > limit || plan.since <= wanted.since() {
                 return Ok(Found::cut(events, limit));
             }
@@ -139,25 +146,31 @@ impl Store {
         }
     }
 
+    /// What is popular may be among the newest by the filter's `until`. What is newest of all is in the memory of who asks, and was not enough.
+    async fn glance(&self, wanted: &Wanted<'_>, now: u64) -> Result<Option<Found>, StoreError> {
+        if wanted.filter.tags.is_empty() || wanted.filter.until.is_none() {
+            return Ok(None);
+        }
+        let limit = limit(wanted.filter);
+        let n = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+        let query = at_a_glance(wanted, n, signed(now));
+        let (_, events) = self.fetch(&query, wanted.filter, &self.reads).await?;
+        Ok((events.len() > limit).then(|| Found::cut(events, limit)))
+    }
+
     /// At least one more than the limit, if there are so many.
     async fn newest(
         &self,
         wanted: &Wanted<'_>,
-        driver: Driver,
-        since: i64,
+        plan: &Plan,
         now: u64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         let limit = limit(wanted.filter);
         let mut asked = limit.saturating_add(1);
         loop {
             let n = i64::try_from(asked).unwrap_or(i64::MAX);
-            let (rows, events) = self
-                .fetch(
-                    &newest(wanted, driver, since, n, signed(now)),
-                    wanted.filter,
-                    &self.reads,
-                )
-                .await?;
+            let query = newest(wanted, plan.driver, plan.since, plan.is_sparse, n, signed(now));
+            let (rows, events) = self.fetch(&query, wanted.filter, &self.reads).await?;
             if rows < asked || events.len() > limit {
                 return Ok(events);
             }

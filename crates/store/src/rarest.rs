@@ -1,11 +1,10 @@
 //! Which of several conditions has so little that it should drive: only the index can tell.
 
-use protocol::Filter;
 use sqlx::Row;
 
 use crate::{
     Store, StoreError,
-    filter_sql::{Driver, KINDS_OF_VALUE, MANY, Wanted, size},
+    filter_sql::{Driver, KINDS, KINDS_OF_VALUE, MANY, Wanted, size},
     query::bind,
 };
 
@@ -13,18 +12,24 @@ use crate::{
 /// be looked up by the other conditions.
 const BOUNDED: i64 = 4000;
 
+/// Looks up to which it is not worth knowing how popular the others are.
+const RARE: i64 = BOUNDED / 16;
+
 /// Looks up to which one may drive when the next window would be a long one, which may cost more: of few slots, of which a window
 /// takes its part only, and of many, each of which costs a look in every window.
-const AT_LAST: [i64; 2] = [2 * BOUNDED, 8 * BOUNDED];
+const AT_LAST: [i64; 2] = [2 * BOUNDED, 4 * BOUNDED];
 
 /// Rows that are counted, at most.
-const ROWS: i64 = 25 * BOUNDED;
+const ROWS: i64 = 30_000;
 
-/// Slots that are visited, at most, to know what there is to look at: each takes a look now and one later.
-const SLOTS: i64 = 2 * BOUNDED;
+/// Slots whose rows are counted, at most. Of more, these tell about the others.
+const SLOTS: i64 = BOUNDED / 4;
 
 /// Rows that cost as much as a look where the index itself has the other condition, as that of tags has the authors.
-const ROWS_A_LOOK: i64 = 20;
+const ROWS_OF_INDEX: i64 = 20;
+
+/// Rows of many slots that cost as much as a look: they are looked up from the newest on, until there are enough.
+const ROWS_OF_MANY: i64 = 4;
 
 /// Rows that are counted in the time of a look.
 const COUNTED_A_LOOK: i64 = 40;
@@ -38,8 +43,10 @@ impl Store {
         &self,
         wanted: &Wanted<'_>,
         candidates: &[Driver],
+        counted: &mut Counted,
     ) -> Result<Rarest, StoreError> {
-        self.rarest_of(wanted, candidates, wanted.since(), AT_LAST).await
+        self.rarest_of(wanted, candidates, wanted.since(), AT_LAST, counted)
+            .await
     }
 
     /// The one that takes the fewest looks since then.
@@ -48,76 +55,122 @@ impl Store {
         wanted: &Wanted<'_>,
         candidates: &[Driver],
         since: i64,
+        counted: &mut Counted,
     ) -> Result<Rarest, StoreError> {
-        // Where one is rare it is not worth knowing how popular another is.
-        let rare = self
-            .rarest_of(wanted, candidates, since, [BOUNDED / 16; 2])
-            .await?;
-        if rare.looks.is_some() || !rare.has_each {
-            return Ok(rare);
+        match self.rare(wanted, candidates, since, counted).await? {
+            Some(rare) => Ok(rare),
+            None => {
+                self.rarest_of(wanted, candidates, since, [BOUNDED; 2], counted)
+                    .await
+            }
         }
-        self.rarest_of(wanted, candidates, since, [BOUNDED; 2]).await
     }
 
-    /// The bounds are those of few and of many slots.
+    /// One that takes very few looks since then.
+    pub(crate) async fn rare(
+        &self,
+        wanted: &Wanted<'_>,
+        candidates: &[Driver],
+        since: i64,
+        counted: &mut Counted,
+    ) -> Result<Option<Rarest>, StoreError> {
+        let rarest = self
+            .rarest_of(wanted, candidates, since, [RARE; 2], counted)
+            .await?;
+        Ok(Some(rarest).filter(|rarest| rarest.is_bounded || !rarest.has_each))
+    }
+
+    /// The bounds are those of few and of many slots, beside the slots themselves.
     async fn rarest_of(
         &self,
         wanted: &Wanted<'_>,
         candidates: &[Driver],
         since: i64,
         [of_few, of_many]: [i64; 2],
+        counted: &mut Counted,
     ) -> Result<Rarest, StoreError> {
         // What is counted soonest comes first, and no other is for longer than it takes to lose.
-        let mut candidates = candidates.to_vec();
-        candidates.sort_by_key(|driver| {
-            slots(*driver, wanted.filter) + BOUNDED * rows_a_look(*driver, wanted) / COUNTED_A_LOOK
-        });
-        let mut rarest = Rarest {
-            driver: candidates.first().copied().unwrap_or(Driver::Time),
-            looks: None,
-            has_each: true,
-        };
-        for driver in candidates {
-            let bound = rarest.looks.unwrap_or_else(|| {
-                let is_many = slots(driver, wanted.filter) >= MANY as i64;
-                bound_of(driver, wanted, if is_many { of_many } else { of_few })
-            });
-            let size = self.size(wanted, driver, since, bound).await?;
-            if size.looks.is_some() || size.is_empty {
-                rarest.driver = driver;
-                rarest.looks = size.looks;
-            }
+        let mut candidates: Vec<_> = candidates
+            .iter()
+            .map(|driver| Reach::of(*driver, wanted))
+            .collect();
+        candidates.sort_by_key(|reach| reach.slots + BOUNDED * reach.rows_a_look / COUNTED_A_LOOK);
+        let mut rarest: Option<(Driver, Size)> = None;
+        for reach in candidates {
+            let bound = if reach.is_many() { of_many } else { of_few };
+            let bound = bound + reach.slots.min(2 * bound);
+            let most = match &rarest {
+                Some((_, size)) if size.is_bounded => size.looks,
+                _ => bound,
+            };
+            let size = self.size(wanted, reach, since, most, counted).await?;
             if size.is_empty {
-                rarest.has_each = false;
-                break;
+                return Ok(Rarest::new(reach.driver, size));
+            }
+            let is_rarer = rarest.is_none_or(|(_, known)| size.is_rarer_than(known));
+            if is_rarer {
+                rarest = Some((reach.driver, size));
             }
         }
-        Ok(rarest)
+        Ok(rarest.map_or_else(Rarest::default, |(driver, size)| Rarest::new(driver, size)))
     }
 
-    /// What it takes to drive by this one: less than so many looks, or too many.
+    /// What it takes to drive by this one, as far as it is worth knowing: whether it is less than `most`.
     async fn size(
         &self,
         wanted: &Wanted<'_>,
-        driver: Driver,
+        reach: Reach,
         since: i64,
         most: i64,
+        counted: &mut Counted,
     ) -> Result<Size, StoreError> {
-        let rows_a_look = rows_a_look(driver, wanted);
+        // All rows of a wide one are counted, whatever the window is.
+        let since_counted = if reach.is_wide { wanted.since() } else { since };
+        if let Some(size) = counted.size(reach.driver, since_counted, most) {
+            return Ok(size);
+        }
         let most_slots = most.min(SLOTS);
-        let most_rows = ROWS.min(most * rows_a_look);
-        let query = size(wanted, driver, since, most_slots, most_rows);
+        let part = |rows: i64| rows * most_slots / reach.slots.max(most_slots);
+        let most_rows = ROWS.min(part(most * reach.rows_a_look)).max(1);
+        let query = size(wanted, reach.driver, since, most_slots, most_rows);
         let row = bind(&query).fetch_one(&self.reads).await;
         let counts = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
         let (slots, rows): (i64, i64) = counts.map_err(|source| StoreError::Query {
             operation: "plan a query",
             source,
         })?;
-        let looks = slots + rows / rows_a_look;
-        Ok(Size {
-            looks: Some(looks).filter(|looks| *looks < most && slots < most_slots && rows < most_rows),
-            is_empty: rows == 0 && slots < most_slots,
-        })
+        let (has_all_slots, has_all_rows) = (slots < most_slots, rows < most_rows);
+        let all = if has_all_slots && has_all_rows {
+            slots
+        } else {
+            reach.slots.max(slots)
+        };
+        let is_known = has_all_rows && (has_all_slots || all > slots);
+        let looks = all + rows * all / slots.max(1) / reach.rows_a_look;
+        let size = Size {
+            looks: if is_known { looks } else { most },
+            is_known,
+            is_bounded: false,
+            is_empty: rows == 0 && has_all_slots,
+        };
+        counted.0.push((reach.driver, since_counted, most, size));
+        Ok(size.within(most))
+    }
+}
+
+/// What has been counted of a filter's conditions.
+#[derive(Debug, Default)]
+pub(crate) struct Counted(Vec<(Driver, i64, i64, Size)>);
+
+impl Counted {
+    /// What is known of a driver since then, if it is enough to say whether it takes less than `most`.
+    fn size(&self, driver: Driver, since: i64, most: i64) -> Option<Size> {
+        let mut known = self
+            .0
+            .iter()
+            .filter(|(of, from, ..)| (*of, *from) == (driver, since));
+        let enough = known.find(|(.., counted, size)| size.is_known || *counted >= most);
+        enough.map(|(.., size)| size.within(most))
     }
 }
 
@@ -125,48 +178,110 @@ impl Store {
 #[derive(Debug)]
 pub(crate) struct Rarest {
     pub driver: Driver,
-    /// What it takes, if it is bounded.
-    pub looks: Option<i64>,
+    /// Whether it takes few looks.
+    pub is_bounded: bool,
     /// Whether each condition has something.
     pub has_each: bool,
 }
 
+impl Rarest {
+    fn new(driver: Driver, size: Size) -> Self {
+        Self {
+            driver,
+            is_bounded: size.is_bounded || size.is_empty,
+            has_each: !size.is_empty,
+        }
+    }
+}
+
+impl Default for Rarest {
+    fn default() -> Self {
+        Self {
+            driver: Driver::Time,
+            is_bounded: false,
+            has_each: true,
+        }
+    }
+}
+
+/// What it takes to drive by a condition.
+#[derive(Debug, Clone, Copy)]
 struct Size {
-    /// `None`: too many.
-    looks: Option<i64>,
+    /// Looks; at least so many if they are not known.
+    looks: i64,
+    is_known: bool,
+    is_bounded: bool,
+    /// Whether it has nothing at all.
     is_empty: bool,
 }
 
-/// Where rows cost next to nothing its slots may be as many again: to look at them is all that it takes.
-fn bound_of(driver: Driver, wanted: &Wanted, bound: i64) -> i64 {
-    if rows_a_look(driver, wanted) == 1 {
-        bound
-    } else {
-        bound + slots(driver, wanted.filter).min(2 * bound)
+impl Size {
+    fn within(self, most: i64) -> Self {
+        Self {
+            is_bounded: self.is_known && self.looks < most,
+            ..self
+        }
+    }
+
+    /// Of what is not known there is most likely much more.
+    fn is_rarer_than(self, other: Self) -> bool {
+        let likely = |size: Self| if size.is_known { size.looks } else { 2 * size.looks };
+        likely(self) < likely(other)
+    }
+}
+
+/// What a condition reaches, whatever is stored.
+#[derive(Debug, Clone, Copy)]
+struct Reach {
+    driver: Driver,
+    /// About how many slots it has: of kinds that nobody names, or that are many, a value has a few.
+    slots: i64,
+    /// Whether these are values, of each of which all rows are counted.
+    is_wide: bool,
+    /// Its rows that cost as much as one look.
+    rows_a_look: i64,
+}
+
+impl Reach {
+    fn of(driver: Driver, wanted: &Wanted) -> Self {
+        let filter = wanted.filter;
+        let values = match driver {
+            Driver::Tag(place) => filter.tags[place].values.len(),
+            _ => filter.authors.as_ref().map_or(0, Vec::len),
+        };
+        let is_wide = driver.is_wide(filter);
+        let kinds = match &filter.kinds {
+            _ if is_wide => 1,
+            Some(kinds) if kinds.len() <= KINDS => kinds.len(),
+            _ => KINDS_OF_VALUE,
+        };
+        let slots = i64::try_from(values * kinds).unwrap_or(i64::MAX);
+        Self {
+            driver,
+            slots,
+            is_wide,
+            rows_a_look: rows_a_look(driver, wanted, slots),
+        }
+    }
+
+    fn is_many(self) -> bool {
+        self.slots >= MANY as i64
     }
 }
 
 /// Rows of a driver that cost as much as one look.
-fn rows_a_look(driver: Driver, wanted: &Wanted) -> i64 {
-    let (Driver::Tag(_), Some(authors), None) = (driver, &wanted.authors, &wanted.search) else {
-        return 1;
+fn rows_a_look(driver: Driver, wanted: &Wanted, slots: i64) -> i64 {
+    let is_by_index = match (driver, &wanted.authors, &wanted.search) {
+        (Driver::Tag(_), Some(authors), None) => {
+            wanted.filter.tags.len() == 1 || authors.len() < MANY_AUTHORS
+        }
+        _ => false,
     };
-    if wanted.filter.tags.len() == 1 || authors.len() < MANY_AUTHORS {
-        ROWS_A_LOOK
+    if is_by_index {
+        ROWS_OF_INDEX
+    } else if slots >= MANY as i64 {
+        ROWS_OF_MANY
     } else {
         1
     }
-}
-
-/// About how many slots it has: of kinds that nobody names, or that are many, a value has a few.
-fn slots(driver: Driver, filter: &Filter) -> i64 {
-    let values = match driver {
-        Driver::Tag(place) => filter.tags[place].values.len(),
-        _ => filter.authors.as_ref().map_or(0, Vec::len),
-    };
-    let kinds = filter
-        .kinds
-        .as_ref()
-        .map_or(KINDS_OF_VALUE, |kinds| kinds.len().min(KINDS_OF_VALUE));
-    i64::try_from(values * kinds).unwrap_or(i64::MAX)
 }

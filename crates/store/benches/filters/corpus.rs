@@ -73,6 +73,10 @@ impl Corpus {
         number.saturating_sub(back)
     }
 
+    pub fn kind(number: u64) -> u16 {
+        kind(&mut StdRng::seed_from_u64(number))
+    }
+
     pub fn event(&self, number: u64) -> VerifiedEvent {
         let rng = &mut StdRng::seed_from_u64(number);
         let kind = kind(rng);

@@ -67,6 +67,15 @@ const TAGS: &[Part] = &[
     }),
 ];
 
+/// Which events; asked for by a few filters.
+const IDS: &[Part] = &[
+    ("50 ids", "ids", |c, r| json!(shapes::ids(c, r, 50))),
+    ("1500 ids", "ids", |c, r| json!(shapes::ids(c, r, 1500))),
+    ("500 ids of contact lists", "ids", |c, r| {
+        json!(shapes::contact_lists(c, r, 500))
+    }),
+];
+
 /// From when to when, in seconds: how long it lasts.
 const TIMES: [(&str, u64); 4] = [
     ("an hour", 3_600),
@@ -108,6 +117,11 @@ pub fn filter(corpus: &Corpus, rng: &mut StdRng) -> (String, Value) {
             filter.insert("since".to_owned(), json!(until.saturating_sub(seconds)));
             last.push(format!("for {name}"));
         }
+    }
+    // Drawn last, so that all others stay as they are.
+    if let (true, Some((name, member, make))) = (rng.random_bool(0.05), IDS.choose(rng)) {
+        filter.insert((*member).to_owned(), make(corpus, rng));
+        last.push((*name).to_owned());
     }
     last.push(format!("limit {limit}"));
     (last.join(" + "), Value::Object(filter))

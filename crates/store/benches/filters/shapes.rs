@@ -216,6 +216,18 @@ pub fn ids(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
         .collect()
 }
 
+/// Contact lists, most of which are replaced by now.
+pub fn contact_lists(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
+    let mut all = Vec::with_capacity(count);
+    while all.len() < count {
+        let number = rng.random_range(0..corpus.events);
+        if Corpus::kind(number) == 3 {
+            all.push(Corpus::id(number));
+        }
+    }
+    all
+}
+
 /// Different authors of whom the busy ones are more likely, as in a list of follows.
 pub fn some(corpus: &Corpus, rng: &mut StdRng, count: usize) -> Vec<String> {
     let mut ranks = std::collections::BTreeSet::new();

@@ -35,7 +35,7 @@ impl Driver {
     }
 
     /// Whether it has many values whose kinds have to be found: most of them will be read whole.
-    pub(super) fn is_wide(self, filter: &Filter) -> bool {
+    pub(crate) fn is_wide(self, filter: &Filter) -> bool {
         let values = match self {
             Self::Tag(place) => filter.tags[place].values.len(),
             Self::Authors | Self::Delegators => filter.authors.as_ref().map_or(0, Vec::len),
@@ -69,7 +69,7 @@ pub(crate) const MANY: usize = 50;
 pub(crate) const KINDS_OF_VALUE: usize = 4;
 
 /// Kinds that each value is asked for. Of more it is cheaper to see which of them a value has.
-pub(super) const KINDS: usize = 8;
+pub(crate) const KINDS: usize = 8;
 
 /// Each value with each kind that it has rows of, and the newest of these rows: one entry of the index is read to jump
 /// from a kind to the next. The values are `v` of a source.

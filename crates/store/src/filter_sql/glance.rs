@@ -1,6 +1,6 @@
-//! A glance at what is newest, before many authors are asked one by one: those who write a lot are in it.
+//! A glance at what is newest, before many values are asked one by one: those who write a lot are in it, and what is popular.
 
-use super::{Args, Driver, Wanted, driver::MANY, slots::Slots};
+use super::{Args, Driver, FilterQuery, Wanted, driver::MANY, found, scan::has_tag, slots::Slots};
 
 /// Rows for each slot, and for each author whose kinds have to be found: about half of what it costs to ask them.
 const OF_SLOT: usize = 10;
@@ -22,7 +22,7 @@ pub(super) fn glance(
     n: &str,
     args: &mut Args,
 ) -> Option<String> {
-    let authors = wanted.authors.as_ref()?;
+    wanted.authors.as_ref()?;
     let is_by_time = driver == Driver::Authors && wanted.filter.tags.is_empty();
     if !is_by_time || wanted.filter.until.is_none() {
         return None;
@@ -32,23 +32,68 @@ pub(super) fn glance(
         Slots::Values(values) if values.count >= MANY => values.count * OF_AUTHOR,
         _ => return None,
     };
-    let list = args.int4s(authors.clone());
-    let mut conditions = vec![Args::one_of("x.author", &list, authors.len())];
-    if let (Some(list), Some(kinds)) = (args.kinds(wanted), &wanted.filter.kinds) {
-        conditions.push(Args::one_of("x.kind", &list, kinds.len()));
-    }
-    conditions.extend(args.other_kinds(wanted, "x.kind"));
+    let conditions = told_by_index(wanted, args);
     let rows = args.int(i64::try_from(rows.min(MOST)).unwrap_or(i64::MAX));
-    let in_time = format!(
-        "FROM events WHERE created_at <= {} AND created_at >= {since} ORDER BY created_at DESC, id_head",
-        args.int(wanted.until())
-    );
+    let in_time = in_time(wanted, since, args);
     Some(format!(
         "glance AS MATERIALIZED (SELECT seq, created_at, id_head FROM \
-         (SELECT seq, created_at, id_head, kind, author {in_time} LIMIT {rows}) x WHERE {} \
+         (SELECT {ROW} {in_time} LIMIT {rows}) x WHERE {} \
          ORDER BY created_at DESC, id_head LIMIT {n}), \
          needed AS MATERIALIZED (SELECT (SELECT count(*) FROM glance) < {n} \
          AND EXISTS (SELECT {in_time} OFFSET {rows} LIMIT 1) AS is_more)",
         conditions.join(" AND "),
     ))
+}
+
+/// Rows of the index, 2 to 4 ms, and rows for each that is wanted for which tags are looked up, 6 µs each.
+const ROWS: i64 = 20_000;
+const LOOKED_UP: i64 = 5;
+
+/// Rows for which tags are looked up at least.
+const LEAST: i64 = 500;
+
+/// Those of the newest events by the filter's `until` that match, up to `limit` of them, and what has expired at `now` without its JSON. Only if
+/// they are so many, they are the filter's newest: there may be more behind what is looked at.
+pub(crate) fn at_a_glance(wanted: &Wanted, limit: i64, now: i64) -> FilterQuery {
+    let mut args = Args::default();
+    let (n, rows) = (args.int(limit), args.int(ROWS));
+    let looked_up = args.int(limit.saturating_mul(LOOKED_UP).max(LEAST));
+    let since = args.int(wanted.since());
+    let in_time = in_time(wanted, &since, &mut args);
+    let mut conditions = vec!["true".to_owned()];
+    conditions.extend(told_by_index(wanted, &mut args));
+    let tags = wanted.filter.tags.iter();
+    let has_tags: Vec<String> = tags.map(|tag| has_tag(tag, "seq", &mut args)).collect();
+    let keys = format!(
+        "SELECT seq, created_at, id_head FROM \
+         (SELECT * FROM (SELECT {ROW} {in_time} LIMIT {rows}) x WHERE {} LIMIT {looked_up}) x WHERE {} LIMIT {n}",
+        conditions.join(" AND "),
+        has_tags.join(" AND ")
+    );
+    found(&keys, args, now)
+}
+
+/// What the index has.
+const ROW: &str = "seq, created_at, id_head, kind, author";
+
+/// Newest first.
+fn in_time(wanted: &Wanted, since: &str, args: &mut Args) -> String {
+    format!(
+        "FROM events WHERE created_at <= {} AND created_at >= {since} ORDER BY created_at DESC, id_head",
+        args.int(wanted.until())
+    )
+}
+
+/// What `events_by_time` tells of its rows `x`.
+fn told_by_index(wanted: &Wanted, args: &mut Args) -> Vec<String> {
+    let mut conditions = Vec::new();
+    if let Some(authors) = &wanted.authors {
+        let list = args.int4s(authors.clone());
+        conditions.push(Args::one_of("x.author", &list, authors.len()));
+    }
+    if let (Some(list), Some(kinds)) = (args.kinds(wanted), &wanted.filter.kinds) {
+        conditions.push(Args::one_of("x.kind", &list, kinds.len()));
+    }
+    conditions.extend(args.other_kinds(wanted, "x.kind"));
+    conditions
 }

@@ -16,6 +16,15 @@ pub(super) fn each(slots: &str, scan: &Scan, m: &str) -> String {
     )
 }
 
+/// The keys of all rows of each slot that the index does not rule out.
+pub(super) fn all(slots: &str, scan: &Scan) -> String {
+    // OFFSET 0: each slot is a scan of its own, by all columns of its index.
+    format!(
+        "SELECT k.* FROM ({slots}) s CROSS JOIN LATERAL ({} OFFSET 0) k",
+        scan.keys(None)
+    )
+}
+
 /// The looks, and what was found before.
 #[derive(Default)]
 pub(super) struct Looks {

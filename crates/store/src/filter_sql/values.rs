@@ -1,6 +1,6 @@
 //! Values whose kinds have to be found.
 
-use super::{Driver, Wanted, driver::jump, scan::Scan};
+use super::{Driver, Wanted, driver::jump, looks::all, scan::Scan};
 
 /// Values whose kinds are found: none are named, or so many that most are in vain.
 pub(super) struct Values {
@@ -38,6 +38,17 @@ impl Values {
             "{} AND {} AND x.v NOT IN (SELECT v FROM large)",
             scan.of_rows("seen"),
             self.of_kinds
+        )
+    }
+
+    /// The keys of all rows that the index does not rule out.
+    pub fn keys(&self, scan: &Scan) -> String {
+        format!(
+            "SELECT * FROM (WITH {} {} AND {} AND x.v NOT IN (SELECT v FROM large) UNION ALL {}) r",
+            self.read(),
+            scan.keys(Some("seen")),
+            self.of_kinds,
+            all(&self.with_kinds("large"), scan),
         )
     }
 

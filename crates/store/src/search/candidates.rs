@@ -7,6 +7,7 @@ use crate::{
     Store, StoreError,
     filter_sql::{Args, Driver, FilterQuery, Wanted, has_tags},
     query::bind,
+    rarest::Counted,
 };
 
 impl Store {
@@ -58,9 +59,10 @@ impl Store {
         if drivers.is_empty() {
             return Ok(None);
         }
-        let rarest = self.rarest(wanted, &drivers, wanted.since()).await?;
+        let counted = &mut Counted::default();
+        let rarest = self.rarest(wanted, &drivers, wanted.since(), counted).await?;
         Ok(match rarest.driver {
-            Driver::Tag(tag) if rarest.looks.is_some() => Some(tag),
+            Driver::Tag(tag) if rarest.is_bounded => Some(tag),
             _ => None,
         })
     }
@@ -95,9 +97,7 @@ impl Source {
                 "searchable_contents s".to_owned()
             }
             Self::Ids => {
-                let ids = wanted.filter.ids.iter().flatten();
-                let ids = args.bytes(ids.map(|id| id.as_bytes().to_vec()).collect());
-                conditions.push(format!("e.id = ANY ({ids})"));
+                conditions.extend(args.ids(wanted).map(|ids| format!("e.id = ANY ({ids})")));
                 conditions.extend(has_tags(wanted, "e.seq", &mut args));
                 "events e JOIN searchable_contents s ON s.event = e.seq".to_owned()
             }
