@@ -58,7 +58,11 @@ pub(crate) fn newest(
 ) -> FilterQuery {
     let mut args = Args::default();
     let n = args.int(limit);
-    let slots = Slots::of(driver, wanted, &mut args);
+    let slots = if is_sparse {
+        Slots::of_sparse(driver, wanted, &mut args)
+    } else {
+        Slots::of(driver, wanted, &mut args)
+    };
     let scan = Scan::of(driver, wanted, since, &mut args);
     let mut looks = Looks::default();
     let slots = match glance(&slots, driver, wanted, &scan.since, &n, &mut args) {

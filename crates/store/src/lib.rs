@@ -7,6 +7,7 @@ mod accepted_after;
 mod auth_level;
 mod authors;
 mod batch;
+mod bounds;
 mod connections;
 mod count;
 mod deletion;
@@ -36,6 +37,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use sqlx::{ConnectOptions, migrate::Migrator, postgres::PgConnectOptions};
 
 use authors::AuthorIds;
+use bounds::Bounds;
 use connections::Connections;
 use search::Searching;
 use window::Window;
@@ -92,6 +94,7 @@ pub struct Store {
     searching: Option<Arc<Searching>>,
     /// The last change that those who ask can know of.
     change: Option<u64>,
+    bounds: Bounds,
 }
 
 impl Store {
@@ -138,7 +141,16 @@ impl Store {
             window: None,
             searching: None,
             change: None,
+            bounds: Bounds::default(),
         })
+    }
+
+    /// Looks at indexes, 4 µs each, up to which a condition of a filter is not taken for popular: 4000. The answers are the same with any
+    /// number; with a small one, a small database meets every way to find them.
+    #[must_use]
+    pub fn with_looks(mut self, looks: u32) -> Self {
+        self.bounds = Bounds::new(looks);
+        self
     }
 
     /// Whether events with a delegation tag (NIP-26) are found by the delegator as well, who may delete them, too. Whoever saves

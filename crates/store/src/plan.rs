@@ -5,7 +5,7 @@ use protocol::Filter;
 use crate::{
     Store, StoreError,
     batch::signed,
-    filter_sql::{Driver, MANY, Wanted},
+    filter_sql::{Driver, Wanted},
     rarest::Counted,
 };
 
@@ -59,10 +59,12 @@ impl Store {
         let candidates = candidates(wanted.filter);
         let mut counted = Counted::default();
         if let [only] = candidates[..] {
-            return Ok(if has_many_values(only, wanted) {
-                Rarity::Popular(counted)
-            } else {
+            return Ok(if !self.has_many_values(only, wanted) {
                 Rarity::Rare(Plan::whole(only, wanted))
+            } else if self.is_sparse(wanted, only).await? {
+                Rarity::Rare(Plan::bounded(only, wanted))
+            } else {
+                Rarity::Popular(counted)
             });
         }
         let since = wanted.since();
@@ -71,6 +73,11 @@ impl Store {
             Some(rarest) => Rarity::Rare(Plan::bounded(rarest.driver, wanted)),
             None => Rarity::Popular(counted),
         })
+    }
+
+    /// Whether a tag is the only condition and has so many values that it is worth knowing whether these are popular.
+    fn has_many_values(&self, only: Driver, wanted: &Wanted) -> bool {
+        matches!(only, Driver::Tag(_)) && only.count(wanted.filter) as i64 >= self.bounds.values()
     }
 
     /// All conditions are popular, or the only one has many values.
@@ -157,11 +164,6 @@ impl Plan {
             ..Self::whole(driver, wanted)
         }
     }
-}
-
-/// Whether a tag is the only condition and has so many values that each is better not asked for.
-fn has_many_values(only: Driver, wanted: &Wanted) -> bool {
-    matches!(only, Driver::Tag(place) if wanted.filter.tags[place].values.len() >= MANY)
 }
 
 /// The lower bounds of the windows that are less than all of the filter.

@@ -153,7 +153,7 @@ impl Store {
         }
         let limit = limit(wanted.filter);
         let n = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
-        let query = at_a_glance(wanted, n, signed(now));
+        let query = at_a_glance(wanted, self.bounds, n, signed(now));
         let (_, events) = self.fetch(&query, wanted.filter, &self.reads).await?;
         Ok((events.len() > limit).then(|| Found::cut(events, limit)))
     }

@@ -8,23 +8,6 @@ use crate::{
     query::bind,
 };
 
-/// Looks up to which one of several conditions may drive, about 4 µs each: one for each slot, and one for each row that has to
-/// be looked up by the other conditions.
-const BOUNDED: i64 = 4000;
-
-/// Looks up to which it is not worth knowing how popular the others are.
-const RARE: i64 = BOUNDED / 16;
-
-/// Looks up to which one may drive when the next window would be a long one, which may cost more: of few slots, of which a window
-/// takes its part only, and of many, each of which costs a look in every window.
-const AT_LAST: [i64; 2] = [2 * BOUNDED, 4 * BOUNDED];
-
-/// Rows that are counted, at most.
-const ROWS: i64 = 30_000;
-
-/// Slots whose rows are counted, at most. Of more, these tell about the others.
-const SLOTS: i64 = BOUNDED / 4;
-
 /// Rows that cost as much as a look where the index itself has the other condition, as that of tags has the authors.
 const ROWS_OF_INDEX: i64 = 20;
 
@@ -45,7 +28,7 @@ impl Store {
         candidates: &[Driver],
         counted: &mut Counted,
     ) -> Result<Rarest, StoreError> {
-        self.rarest_of(wanted, candidates, wanted.since(), AT_LAST, counted)
+        self.rarest_of(wanted, candidates, wanted.since(), self.bounds.at_last(), counted)
             .await
     }
 
@@ -60,7 +43,7 @@ impl Store {
         match self.rare(wanted, candidates, since, counted).await? {
             Some(rare) => Ok(rare),
             None => {
-                self.rarest_of(wanted, candidates, since, [BOUNDED; 2], counted)
+                self.rarest_of(wanted, candidates, since, [self.bounds.looks(); 2], counted)
                     .await
             }
         }
@@ -75,9 +58,27 @@ impl Store {
         counted: &mut Counted,
     ) -> Result<Option<Rarest>, StoreError> {
         let rarest = self
-            .rarest_of(wanted, candidates, since, [RARE; 2], counted)
+            .rarest_of(wanted, candidates, since, [self.bounds.rare(); 2], counted)
             .await?;
         Ok(Some(rarest).filter(|rarest| rarest.is_bounded || !rarest.has_each))
+    }
+
+    /// Whether its slots have a few rows each.
+    pub(crate) async fn is_sparse(&self, wanted: &Wanted<'_>, driver: Driver) -> Result<bool, StoreError> {
+        let reach = Reach::of(driver, wanted);
+        let most = reach.slots.saturating_mul(3);
+        let counted = &mut Counted::default();
+        let size = self
+            .size(
+                wanted,
+                reach,
+                wanted.since(),
+                most,
+                self.bounds.few_slots(),
+                counted,
+            )
+            .await?;
+        Ok(size.is_bounded)
     }
 
     /// The bounds are those of few and of many slots, beside the slots themselves.
@@ -94,7 +95,8 @@ impl Store {
             .iter()
             .map(|driver| Reach::of(*driver, wanted))
             .collect();
-        candidates.sort_by_key(|reach| reach.slots + BOUNDED * reach.rows_a_look / COUNTED_A_LOOK);
+        candidates
+            .sort_by_key(|reach| reach.slots + self.bounds.looks() * reach.rows_a_look / COUNTED_A_LOOK);
         let mut rarest: Option<(Driver, Size)> = None;
         for reach in candidates {
             let bound = if reach.is_many() { of_many } else { of_few };
@@ -103,7 +105,9 @@ impl Store {
                 Some((_, size)) if size.is_bounded => size.looks,
                 _ => bound,
             };
-            let size = self.size(wanted, reach, since, most, counted).await?;
+            let size = self
+                .size(wanted, reach, since, most, self.bounds.slots(), counted)
+                .await?;
             if size.is_empty {
                 return Ok(Rarest::new(reach.driver, size));
             }
@@ -122,16 +126,20 @@ impl Store {
         reach: Reach,
         since: i64,
         most: i64,
+        most_slots: i64,
         counted: &mut Counted,
     ) -> Result<Size, StoreError> {
+        if reach.slots >= most {
+            return Ok(Size::unknown(most));
+        }
         // All rows of a wide one are counted, whatever the window is.
         let since_counted = if reach.is_wide { wanted.since() } else { since };
         if let Some(size) = counted.size(reach.driver, since_counted, most) {
             return Ok(size);
         }
-        let most_slots = most.min(SLOTS);
+        let most_slots = most.min(most_slots);
         let part = |rows: i64| rows * most_slots / reach.slots.max(most_slots);
-        let most_rows = ROWS.min(part(most * reach.rows_a_look)).max(1);
+        let most_rows = self.bounds.rows().min(part(most * reach.rows_a_look)).max(1);
         let query = size(wanted, reach.driver, since, most_slots, most_rows);
         let row = bind(&query).fetch_one(&self.reads).await;
         let counts = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
@@ -139,7 +147,8 @@ impl Store {
             operation: "plan a query",
             source,
         })?;
-        let (has_all_slots, has_all_rows) = (slots < most_slots, rows < most_rows);
+        let has_all_slots = slots < most_slots || reach.is_exact && slots == reach.slots;
+        let has_all_rows = rows < most_rows;
         let all = if has_all_slots && has_all_rows {
             slots
         } else {
@@ -216,6 +225,16 @@ struct Size {
 }
 
 impl Size {
+    /// At least so many looks.
+    fn unknown(looks: i64) -> Self {
+        Self {
+            looks,
+            is_known: false,
+            is_bounded: false,
+            is_empty: false,
+        }
+    }
+
     fn within(self, most: i64) -> Self {
         Self {
             is_bounded: self.is_known && self.looks < most,
@@ -236,6 +255,8 @@ struct Reach {
     driver: Driver,
     /// About how many slots it has: of kinds that nobody names, or that are many, a value has a few.
     slots: i64,
+    /// Whether it has exactly so many.
+    is_exact: bool,
     /// Whether these are values, of each of which all rows are counted.
     is_wide: bool,
     /// Its rows that cost as much as one look.
@@ -245,20 +266,18 @@ struct Reach {
 impl Reach {
     fn of(driver: Driver, wanted: &Wanted) -> Self {
         let filter = wanted.filter;
-        let values = match driver {
-            Driver::Tag(place) => filter.tags[place].values.len(),
-            _ => filter.authors.as_ref().map_or(0, Vec::len),
-        };
         let is_wide = driver.is_wide(filter);
-        let kinds = match &filter.kinds {
-            _ if is_wide => 1,
-            Some(kinds) if kinds.len() <= KINDS => kinds.len(),
-            _ => KINDS_OF_VALUE,
+        let exact = match &filter.kinds {
+            _ if is_wide => Some(1),
+            Some(kinds) if kinds.len() <= KINDS => Some(kinds.len()),
+            _ => None,
         };
-        let slots = i64::try_from(values * kinds).unwrap_or(i64::MAX);
+        let kinds = exact.unwrap_or(KINDS_OF_VALUE);
+        let slots = i64::try_from(driver.count(filter) * kinds).unwrap_or(i64::MAX);
         Self {
             driver,
             slots,
+            is_exact: exact.is_some(),
             is_wide,
             rows_a_look: rows_a_look(driver, wanted, slots),
         }

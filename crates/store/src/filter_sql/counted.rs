@@ -102,7 +102,7 @@ pub(crate) fn size(wanted: &Wanted, driver: Driver, since: i64, slots: i64, rows
     let (most_slots, most_rows, most) = (args.int(slots), args.int(rows), args.int(slots + rows));
     let (table, _, value) = driver.table();
     let (slots, of_slot) = if driver.is_wide(wanted.filter) {
-        let (values, _) = driver.values(wanted, &mut args);
+        let values = driver.values(wanted, &mut args);
         (
             format!("SELECT v, NULL::int4 AS kind FROM unnest({values}) v"),
             String::new(),

@@ -20,28 +20,26 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
-    /// The parameter with its values, and how many these are.
-    pub(super) fn values(self, wanted: &Wanted, args: &mut Args) -> (String, usize) {
+    /// The parameter with its values.
+    pub(super) fn values(self, wanted: &Wanted, args: &mut Args) -> String {
         match self {
-            Self::Tag(place) => {
-                let tag = &wanted.filter.tags[place];
-                (args.tag(tag), tag.values.len())
-            }
-            _ => {
-                let authors = args.authors(wanted).unwrap_or_default();
-                (authors, wanted.authors.as_ref().map_or(0, Vec::len))
-            }
+            Self::Tag(place) => args.tag(&wanted.filter.tags[place]),
+            _ => args.authors(wanted).unwrap_or_default(),
+        }
+    }
+
+    /// How many values it has.
+    pub(crate) fn count(self, filter: &Filter) -> usize {
+        match self {
+            Self::Tag(place) => filter.tags[place].values.len(),
+            Self::Authors | Self::Delegators => filter.authors.as_ref().map_or(0, Vec::len),
+            Self::Kinds | Self::Time => 0,
         }
     }
 
     /// Whether it has many values whose kinds have to be found: most of them will be read whole.
     pub(crate) fn is_wide(self, filter: &Filter) -> bool {
-        let values = match self {
-            Self::Tag(place) => filter.tags[place].values.len(),
-            Self::Authors | Self::Delegators => filter.authors.as_ref().map_or(0, Vec::len),
-            Self::Kinds | Self::Time => 0,
-        };
-        values >= MANY && filter.kinds.as_ref().is_none_or(|kinds| kinds.len() > KINDS)
+        self.count(filter) >= MANY && filter.kinds.as_ref().is_none_or(|kinds| kinds.len() > KINDS)
     }
 
     /// Whether a scan has conditions that its index does not yield the rows by.

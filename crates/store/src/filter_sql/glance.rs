@@ -1,6 +1,7 @@
 //! A glance at what is newest, before many values are asked one by one: those who write a lot are in it, and what is popular.
 
 use super::{Args, Driver, FilterQuery, Wanted, driver::MANY, found, scan::has_tag, slots::Slots};
+use crate::bounds::Bounds;
 
 /// Rows for each slot, and for each author whose kinds have to be found: about half of what it costs to ask them.
 const OF_SLOT: usize = 10;
@@ -45,19 +46,12 @@ pub(super) fn glance(
     ))
 }
 
-/// Rows of the index, 2 to 4 ms, and rows for each that is wanted for which tags are looked up, 6 µs each.
-const ROWS: i64 = 20_000;
-const LOOKED_UP: i64 = 5;
-
-/// Rows for which tags are looked up at least.
-const LEAST: i64 = 500;
-
 /// Those of the newest events by the filter's `until` that match, up to `limit` of them, and what has expired at `now` without its JSON. Only if
 /// they are so many, they are the filter's newest: there may be more behind what is looked at.
-pub(crate) fn at_a_glance(wanted: &Wanted, limit: i64, now: i64) -> FilterQuery {
+pub(crate) fn at_a_glance(wanted: &Wanted, bounds: Bounds, limit: i64, now: i64) -> FilterQuery {
     let mut args = Args::default();
-    let (n, rows) = (args.int(limit), args.int(ROWS));
-    let looked_up = args.int(limit.saturating_mul(LOOKED_UP).max(LEAST));
+    let (n, rows) = (args.int(limit), args.int(bounds.glanced()));
+    let looked_up = args.int(bounds.looked_up(limit));
     let since = args.int(wanted.since());
     let in_time = in_time(wanted, &since, &mut args);
     let mut conditions = vec!["true".to_owned()];

@@ -4,7 +4,7 @@ use protocol::TagFilter;
 
 use super::{
     Args, Driver, Wanted,
-    driver::{KINDS, jump},
+    driver::{KINDS, MANY, jump},
     values::Values,
 };
 
@@ -30,15 +30,16 @@ pub(super) enum Slots {
 impl Slots {
     pub fn of(driver: Driver, wanted: &Wanted, args: &mut Args) -> Self {
         let kinds = wanted.filter.kinds.as_ref().map_or(0, Vec::len);
-        let (values, count) = match driver {
+        match driver {
             Driver::Time => return Self::One,
             Driver::Kinds => {
                 let list = args.kinds(wanted).unwrap_or_default();
                 let slots = format!("SELECT NULL::int4 AS v, k AS kind FROM unnest({list}) k");
                 return Self::new(slots, kinds);
             }
-            _ => driver.values(wanted, args),
-        };
+            Driver::Tag(_) | Driver::Authors | Driver::Delegators => {}
+        }
+        let (values, count) = (driver.values(wanted, args), driver.count(wanted.filter));
         let named = args.kinds(wanted);
         if let Some(list) = named.as_ref().filter(|_| kinds <= KINDS) {
             let slots = format!("SELECT v, k AS kind FROM unnest({values}) v CROSS JOIN unnest({list}) k");
@@ -53,6 +54,25 @@ impl Slots {
             list: values,
             count,
             of_kinds: of_kinds.join(" AND "),
+            kinds: None,
+        })
+    }
+
+    /// The same where each value has little: then all of it is read at once, not each kind.
+    pub fn of_sparse(driver: Driver, wanted: &Wanted, args: &mut Args) -> Self {
+        let kinds = wanted.filter.kinds.as_ref().map_or(0, Vec::len);
+        let count = driver.count(wanted.filter);
+        if count < MANY || !(2..=KINDS).contains(&kinds) {
+            return Self::of(driver, wanted, args);
+        }
+        let values = driver.values(wanted, args);
+        let list = args.kinds(wanted).unwrap_or_default();
+        Self::Values(Values {
+            driver,
+            list: values,
+            count,
+            of_kinds: Args::one_of("x.kind", &list, kinds),
+            kinds: Some(list),
         })
     }
 

@@ -10,6 +10,8 @@ pub(super) struct Values {
     pub count: usize,
     /// The condition on `x.kind`.
     pub of_kinds: String,
+    /// The parameter with the kinds, if these are named and few: then they need not be found.
+    pub kinds: Option<String>,
 }
 
 /// Rows up to which all that a value has is read: about what it costs to see which kinds it has, and most have less.
@@ -54,6 +56,9 @@ impl Values {
 
     /// The values `v` of a source, each with its kinds and the newest row of each.
     pub fn with_kinds(&self, source: &str) -> String {
+        if let Some(list) = &self.kinds {
+            return format!("SELECT v, k AS kind FROM {source} CROSS JOIN unnest({list}) k");
+        }
         format!(
             "SELECT x.* FROM ({}) x WHERE {}",
             jump(self.driver, source),
@@ -63,6 +68,6 @@ impl Values {
 
     /// Whether the newest row of each kind is one that is wanted: then what it takes to find the kinds yields them by the way.
     pub fn are_firsts_wanted(&self, wanted: &Wanted) -> bool {
-        wanted.filter.until.is_none() && !self.driver.is_narrowed(wanted)
+        self.kinds.is_none() && wanted.filter.until.is_none() && !self.driver.is_narrowed(wanted)
     }
 }

@@ -9,7 +9,7 @@ use std::{cmp::Reverse, ops::ControlFlow, time::Duration};
 
 use dumb_store::dumb_store;
 use protocol::{EventId, Filter, Hll, PrivateKinds, PublicKey, Reader, VerifiedEvent};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use random::{random_event, random_filter, random_keys};
 use serde_json::json;
 use store::{AuthorCount, Followed, Order, RecordSet, Rest, Store};
@@ -28,10 +28,14 @@ enum Memory {
     Everything,
 }
 
-async fn store(database: &TestDatabase, memory: Memory, delegation: bool) -> Store {
+/// What is looked at before something is popular: of few events hardly anything is, and with fewer looks nearly everything.
+const LOOKS: [u32; 4] = [1, 16, 100, 4000];
+
+async fn store(database: &TestDatabase, memory: Memory, delegation: bool, looks: u32) -> Store {
     let store = Store::connect(&database.url, 5, Duration::from_secs(10))
         .await
         .unwrap()
+        .with_looks(looks)
         .with_delegation(delegation);
     match memory {
         Memory::Nothing => store,
@@ -73,7 +77,8 @@ async fn tags_are_of_what_is_stored(database: &TestDatabase, seed: u64) {
 
 async fn compare_in(database: &TestDatabase, seed: u64, memory: Memory, delegation: bool) {
     let rng = &mut StdRng::seed_from_u64(seed);
-    let writer = store(database, Memory::Nothing, delegation).await;
+    let looks = *LOOKS.choose(rng).unwrap();
+    let writer = store(database, Memory::Nothing, delegation, looks).await;
     let mut reader = None;
     let mut events = Vec::new();
     for number in 0..400 {
@@ -87,7 +92,7 @@ async fn compare_in(database: &TestDatabase, seed: u64, memory: Memory, delegati
         let store = match &mut reader {
             Some(store) => store,
             // It finds the first events stored, and follows those to come.
-            none => none.insert(loaded(store(database, memory, delegation).await, memory).await),
+            none => none.insert(loaded(store(database, memory, delegation, looks).await, memory).await),
         };
         // The first question of each change looks what is new, and the others do not.
         let store = &store.as_of(Some(saved as u64));
@@ -273,7 +278,7 @@ async fn sets_follow() {
     let seed = rand::rng().random();
     let rng = &mut StdRng::seed_from_u64(seed);
     let database = TestDatabase::create().await;
-    let store = store(&database, Memory::Nothing, true).await;
+    let store = store(&database, Memory::Nothing, true, LOOKS[0]).await;
     let mut events = Vec::new();
     for number in 0..400 {
         events.push(random_event(rng, number, &events));
