@@ -169,6 +169,58 @@ async fn an_event_with_several_of_the_values_is_found_once() {
     );
 }
 
+/// Where the tag with several values drives, and the other has to be looked up.
+#[tokio::test]
+async fn an_event_with_several_of_the_values_and_another_tag_is_found_once() {
+    let store = store().await;
+    let mut events: Vec<VerifiedEvent> = (0..200)
+        .map(|n| note("").tag(["r", "x"]).at(2000 + n).verified())
+        .collect();
+    let many = ["a", "b", "c", "d"]
+        .iter()
+        .fold(note(""), |note, value| note.tag(["t", value]))
+        .tag(["r", "x"])
+        .at(1000)
+        .verified();
+    let one = note("").tag(["t", "b"]).tag(["r", "x"]).at(999).verified();
+    events.extend([many.clone(), one.clone()]);
+    save_batch(&store, &events.iter().collect::<Vec<_>>()).await;
+    let query = json!({"#t": ["a", "b", "c", "d", "e", "f"], "#r": ["x"], "limit": 2});
+    assert_eq!(found(&store, query).await, json(&[&many, &one]));
+}
+
+/// Each of many values has so little that all of it is read at once, whatever its kind.
+#[tokio::test]
+async fn several_kinds_of_many_values_and_another_tag() {
+    let store = store().await;
+    let people: Vec<String> = (0..60).map(|n| format!("{n:064x}")).collect();
+    let to_each = |kind: u16, from: u64| {
+        let with_tags = move |(n, person): (u64, &String)| {
+            let event = event(kind).tag(["p", person]).tag(["t", "a"]).at(from + n);
+            event.verified()
+        };
+        (0..).zip(&people).map(with_tags).collect::<Vec<_>>()
+    };
+    let mut wanted = to_each(1, 1000);
+    wanted.extend(to_each(7, 3000));
+    let others = (0..300).map(|n| note("").tag(["t", "a"]).at(2000 + n).verified());
+    let events: Vec<VerifiedEvent> = wanted
+        .iter()
+        .cloned()
+        .chain(to_each(6, 4000))
+        .chain(others)
+        .collect();
+    for batch in events.chunks(200) {
+        save_batch(&store, &batch.iter().collect::<Vec<_>>()).await;
+    }
+    let newest: Vec<&VerifiedEvent> = wanted.iter().rev().collect();
+    for limit in [1, 70, 500] {
+        let query = json!({"#p": people, "#t": ["a"], "kinds": [1, 7], "limit": limit});
+        let expected = &newest[..limit.min(newest.len())];
+        assert_eq!(found(&store, query).await, json(expected));
+    }
+}
+
 #[tokio::test]
 async fn different_tags_must_all_match() {
     let store = store().await;
