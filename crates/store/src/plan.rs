@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub is_sparse: bool,
     /// Whether every condition is known to have too many rows to drive without a lower bound.
     is_windowed: bool,
+    /// What the window before it gave.
+    found: usize,
     counted: Counted,
 }
 
@@ -38,7 +40,7 @@ const LONG: u64 = 7 * 86_400;
 /// takes each to have something: a day, a week, and so on by eights.
 const WINDOWS: [u64; 4] = [86_400, 8 * 86_400, 64 * 86_400, 512 * 86_400];
 
-/// How many times as long the next window is at least, and at least where nothing was found.
+/// How many times as long the next window is at least, and at least where the last one gave nothing that the one before it had not.
 const GROWTH: (u64, u64) = (2, 8);
 
 impl Store {
@@ -106,6 +108,7 @@ impl Store {
                     since,
                     is_sparse: rarest.is_bounded,
                     is_windowed: false,
+                    found: 0,
                     counted,
                 });
             }
@@ -126,7 +129,7 @@ impl Store {
         found: usize,
         asked: usize,
     ) -> Result<Plan, StoreError> {
-        let since = longer_window(wanted, now, plan.since, found, asked);
+        let since = longer_window(wanted, now, &plan, found, asked);
         let is_long = end(wanted, now).saturating_sub(since.unsigned_abs()) > LONG;
         if is_long && !plan.is_windowed {
             let candidates = candidates(wanted.filter);
@@ -142,6 +145,7 @@ impl Store {
             // The windows before it have told.
             is_sparse: true,
             is_windowed: is_long,
+            found,
             ..plan
         })
     }
@@ -154,6 +158,7 @@ impl Plan {
             since: wanted.since(),
             is_sparse: false,
             is_windowed: false,
+            found: 0,
             counted: Counted::default(),
         }
     }
@@ -179,11 +184,11 @@ fn end(wanted: &Wanted, now: u64) -> u64 {
 }
 
 /// The lower bound to try after one that gave `found` of `asked`: as far back as the rest takes, if it is as dense, and half as much again.
-fn longer_window(wanted: &Wanted, now: u64, since: i64, found: usize, asked: usize) -> i64 {
+fn longer_window(wanted: &Wanted, now: u64, plan: &Plan, found: usize, asked: usize) -> i64 {
     let end = end(wanted, now);
-    let window = end.saturating_sub(since.unsigned_abs());
-    // What is found nowhere yet is at most as dense as one would be.
-    let least = if found == 0 { GROWTH.1 } else { GROWTH.0 };
+    let window = end.saturating_sub(plan.since.unsigned_abs());
+    // What is found nowhere yet is at most as dense as one would be, and before the first event there is nothing at all.
+    let least = if found == plan.found { GROWTH.1 } else { GROWTH.0 };
     let growth = (asked as u64 * 3 / 2).div_ceil(found.max(1) as u64).max(least);
     signed(end.saturating_sub(window.saturating_mul(growth))).max(wanted.since())
 }
@@ -241,12 +246,21 @@ mod tests {
             until: Some(1_000_000),
             ..Filter::default()
         };
-        let next = |since, found| longer_window(&wanted(&filter), 2_000_000, since, found, 51);
+        let wanted = wanted(&filter);
+        let plan = |since, found| Plan {
+            since,
+            found,
+            ..Plan::whole(Driver::Time, &wanted)
+        };
+        let next = |since, found| longer_window(&wanted, 2_000_000, &plan(since, 0), found, 51);
         assert_eq!(next(990_000, 0), 240_000);
         assert_eq!(next(990_000, 10), 920_000);
         assert_eq!(next(990_000, 50), 980_000);
         assert_eq!(next(990_000, 1), 240_000);
         assert_eq!(next(900_000, 1), 1_000);
-        assert_eq!(longer_window(&wanted(&filter), 2_000_000, 990_000, 0, 2), 920_000);
+        let next =
+            |before, found, asked| longer_window(&wanted, 2_000_000, &plan(990_000, before), found, asked);
+        assert_eq!(next(0, 0, 2), 920_000);
+        assert_eq!((next(48, 48, 51), next(47, 48, 51)), (920_000, 980_000));
     }
 }
