@@ -8,7 +8,6 @@ use crate::{
     Store, StoreError,
     batch::signed,
     filter_sql::{Driver, Wanted, authors_of, counted, estimated},
-    query::bind,
 };
 
 /// Events, and what tells about how many authors they have.
@@ -57,7 +56,7 @@ impl Store {
             Some(searching) if searches => &searching.searches,
             _ => &self.counts,
         };
-        let row = bind(&counted(wanted, signed(now))).fetch_one(pool).await;
+        let row = counted(wanted, signed(now)).bind().fetch_one(pool).await;
         let count = row.and_then(|row| row.try_get::<i64, _>(0));
         count.map(i64::unsigned_abs).map_err(failed)
     }
@@ -85,7 +84,7 @@ impl Store {
         };
         for (wanted, driver) in &wanted {
             let query = authors_of(wanted, *driver, offset.byte(), signed(now));
-            let rows = bind(&query).fetch_all(&self.counts).await;
+            let rows = query.bind().fetch_all(&self.counts).await;
             rows.and_then(|rows| rows.iter().try_for_each(|row| counted.add(row)))
                 .map_err(failed)?;
         }
@@ -108,7 +107,7 @@ impl Store {
         let mut sum = Estimate { count: 0, cost: 0.0 };
         for (wanted, driver) in self.wanted_all(&views, now).await? {
             let query = estimated(&wanted, driver);
-            let row = bind(&query).fetch_one(&self.counts).await.map_err(failed)?;
+            let row = query.bind().fetch_one(&self.counts).await.map_err(failed)?;
             let plan = plan(&row).map_err(failed)?;
             sum.count += plan.rows as u64;
             sum.cost += plan.cost;

@@ -10,7 +10,6 @@ use crate::{
     Store, StoreError,
     batch::signed,
     filter_sql::{Order, every},
-    query::bind,
 };
 
 /// As of one moment, whatever is stored or removed meanwhile; and planned by index, as all filters are.
@@ -42,7 +41,7 @@ impl Store {
         let exporting = async {
             let mut moment = self.writes.begin().await?.within(UNTIL_A_ROW);
             moment.execute(ONE_MOMENT).await?;
-            let mut rows = bind(&query).fetch(&mut moment);
+            let mut rows = query.bind().fetch(&mut moment);
             while let Some(row) = rows.try_next().await? {
                 let json: &[u8] = row.try_get(0)?;
                 if (is_exact || matches_any(filters, json, self.delegation)) && each(json).is_break() {

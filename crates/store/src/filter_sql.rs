@@ -22,7 +22,10 @@ mod scan;
 mod slots;
 mod values;
 
-pub(crate) use args::{Arg, Args, Wanted};
+use sqlx::{AssertSqlSafe, postgres::PgArguments};
+
+use args::Arg;
+pub(crate) use args::{Args, Wanted};
 pub(crate) use authors_of::authors_of;
 pub(crate) use by_id::by_id;
 pub(crate) use counted::{counted, has_tags, size};
@@ -30,9 +33,9 @@ pub(crate) use driver::{Driver, KINDS, KINDS_OF_VALUE, MANY};
 pub(crate) use estimated::estimated;
 pub use every::Order;
 pub(crate) use every::every;
+pub(crate) use glance::at_a_glance;
 pub(crate) use records::records;
 
-pub(crate) use glance::at_a_glance;
 use glance::{IS_MORE, glance};
 use looks::{Looks, all, each, first_look};
 use scan::Scan;
@@ -43,6 +46,29 @@ use slots::Slots;
 pub(crate) struct FilterQuery {
     pub sql: String,
     pub args: Vec<Arg>,
+}
+
+impl FilterQuery {
+    /// The text is made of constants and parameter numbers only.
+    pub fn bind(&self) -> sqlx::query::Query<'_, sqlx::Postgres, PgArguments> {
+        // Statements are kept by their text: with the same text come as many arguments.
+        debug_assert!(
+            (1..=self.args.len()).all(|number| self.sql.contains(&format!("${number}::"))),
+            "an argument that nothing asks for: {}",
+            self.sql
+        );
+        let mut query = sqlx::query(AssertSqlSafe(self.sql.clone()));
+        for arg in &self.args {
+            query = match arg {
+                Arg::Int(value) => query.bind(value),
+                Arg::Ints(values) => query.bind(values),
+                Arg::Int4s(values) => query.bind(values),
+                Arg::Bytes(values) => query.bind(values),
+                Arg::Text(value) => query.bind(value),
+            };
+        }
+        query
+    }
 }
 
 /// The newest `limit` events that match and are not older than `since`. Tags are matched by 64 bits. What has expired at

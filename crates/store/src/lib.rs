@@ -94,6 +94,7 @@ pub struct Store {
     searching: Option<Arc<Searching>>,
     /// The last change that those who ask can know of.
     change: Option<u64>,
+    /// What it may take to find out how a filter is answered best.
     bounds: Bounds,
 }
 

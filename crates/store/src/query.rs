@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use protocol::{EventId, Filter, Kind, PublicKey, Reader, View};
-use sqlx::{AssertSqlSafe, Row, postgres::PgArguments, postgres::PgRow};
+use sqlx::{Row, postgres::PgRow};
 
 use crate::{
     Store, StoreError,
     batch::signed,
     connections::Connections,
-    filter_sql::{Arg, Driver, FilterQuery, Wanted, at_a_glance, by_id, newest},
+    filter_sql::{Driver, FilterQuery, Wanted, at_a_glance, by_id, newest},
     plan::{Plan, Rarity},
     recheck::{Recheck, has_recipient},
     search::tsquery,
@@ -196,7 +196,7 @@ impl Store {
             Ok((rows.len(), events))
         };
         let failed = StoreError::during("query events");
-        let rows = bind(query).fetch_all(connections).await;
+        let rows = query.bind().fetch_all(connections).await;
         rows.and_then(read).map_err(failed)
     }
 
@@ -336,27 +336,6 @@ impl Rest {
             .get(limit)
             .map_or(Self::Nothing, |event| Self::Event(event.id))
     }
-}
-
-/// A statement with its arguments. The text is made of constants and parameter numbers only.
-pub(crate) fn bind(statement: &FilterQuery) -> sqlx::query::Query<'_, sqlx::Postgres, PgArguments> {
-    // Statements are kept by their text: with the same text come as many arguments.
-    debug_assert!(
-        (1..=statement.args.len()).all(|number| statement.sql.contains(&format!("${number}::"))),
-        "an argument that nothing asks for: {}",
-        statement.sql
-    );
-    let mut query = sqlx::query(AssertSqlSafe(statement.sql.clone()));
-    for arg in &statement.args {
-        query = match arg {
-            Arg::Int(value) => query.bind(value),
-            Arg::Ints(values) => query.bind(values),
-            Arg::Int4s(values) => query.bind(values),
-            Arg::Bytes(values) => query.bind(values),
-            Arg::Text(value) => query.bind(value),
-        };
-    }
-    query
 }
 
 fn read(row: &PgRow, recheck: &Recheck) -> Result<Option<StoredEvent>, sqlx::Error> {

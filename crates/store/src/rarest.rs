@@ -5,7 +5,6 @@ use sqlx::Row;
 use crate::{
     Store, StoreError,
     filter_sql::{Driver, KINDS, KINDS_OF_VALUE, MANY, Wanted, size},
-    query::bind,
 };
 
 /// Rows that cost as much as a look where the index itself has the other condition, as that of tags has the authors.
@@ -141,7 +140,7 @@ impl Store {
         let part = |rows: i64| rows * most_slots / reach.slots.max(most_slots);
         let most_rows = self.bounds.rows().min(part(most * reach.rows_a_look)).max(1);
         let query = size(wanted, reach.driver, since, most_slots, most_rows);
-        let row = bind(&query).fetch_one(&self.reads).await;
+        let row = query.bind().fetch_one(&self.reads).await;
         let counts = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
         let (slots, rows): (i64, i64) = counts.map_err(|source| StoreError::Query {
             operation: "plan a query",

@@ -12,7 +12,6 @@ use crate::{
     GRACE, Store, StoreError,
     batch::signed,
     filter_sql::{FilterQuery, records},
-    query::bind,
     recheck::Recheck,
 };
 
@@ -150,7 +149,7 @@ impl Store {
         transaction.execute(AssertSqlSafe(timeout)).await?;
         let mut records = Vec::new();
         {
-            let mut rows = bind(query).fetch(&mut transaction);
+            let mut rows = query.bind().fetch(&mut transaction);
             let (mut since_a_rest, mut rested) = (0, Instant::now());
             while let Some(row) = rows.try_next().await? {
                 since_a_rest += 1;

@@ -6,7 +6,6 @@ use super::{Searching, failed, marks, marks::Window, tsquery::TsQuery};
 use crate::{
     Store, StoreError,
     filter_sql::{Args, Driver, FilterQuery, Wanted, has_tags},
-    query::bind,
     rarest::Counted,
 };
 
@@ -37,7 +36,8 @@ impl Store {
         let mut found = Vec::new();
         for window in windows {
             let statement = source.select(wanted, query, &window, at_most - found.len());
-            let rows = bind(&statement)
+            let rows = statement
+                .bind()
                 .fetch_all(&searching.searches)
                 .await
                 .and_then(|rows| {

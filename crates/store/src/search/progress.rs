@@ -8,7 +8,6 @@ use crate::{
     Store, StoreError,
     batch::signed,
     filter_sql::{Args, FilterQuery},
-    query::bind,
 };
 
 /// Events whose words are not there yet that are looked at. With more of them it is behind, whatever they are.
@@ -22,7 +21,7 @@ impl Store {
         filter: &Filter,
     ) -> Result<bool, StoreError> {
         let kinds = filter.kinds.as_deref().unwrap_or(searching.rules.kinds());
-        let row = bind(&behind(kinds, filter)).fetch_one(&searching.searches).await;
+        let row = behind(kinds, filter).bind().fetch_one(&searching.searches).await;
         row.and_then(|row| row.try_get(0)).map_err(failed)
     }
 }
