@@ -44,12 +44,16 @@ const WINDOWS: [u64; 4] = [86_400, 8 * 86_400, 64 * 86_400, 512 * 86_400];
 const GROWTH: (u64, u64) = (2, 8);
 
 impl Store {
-    /// How a filter is answered.
-    pub(crate) async fn plan(&self, wanted: &Wanted<'_>, now: u64) -> Result<Plan, StoreError> {
-        match self.plan_if_rare(wanted).await? {
-            Rarity::Rare(plan) => Ok(plan),
-            Rarity::Popular(counted) => self.plan_if_popular(wanted, now, counted).await,
+    /// What drives where all that matches is wanted, not the newest: then of a single condition nothing has to be counted.
+    pub(crate) async fn driver(&self, wanted: &Wanted<'_>, now: u64) -> Result<Driver, StoreError> {
+        if let ([only], false) = (&candidates(wanted.filter)[..], wanted.as_delegators) {
+            return Ok(*only);
         }
+        let plan = match self.plan_if_rare(wanted).await? {
+            Rarity::Rare(plan) => plan,
+            Rarity::Popular(counted) => self.plan_if_popular(wanted, now, counted).await?,
+        };
+        Ok(plan.driver)
     }
 
     /// A filter with one condition has one way. With several the rarest drives, which only the index can tell.

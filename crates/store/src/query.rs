@@ -211,7 +211,7 @@ impl Store {
             let driver = if wanted.filter.ids.is_some() || wanted.search.is_some() {
                 None
             } else {
-                Some(self.plan(&wanted, now).await?.driver)
+                Some(self.driver(&wanted, now).await?)
             };
             all.push((wanted, driver));
         }

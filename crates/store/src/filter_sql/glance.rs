@@ -23,7 +23,6 @@ pub(super) fn glance(
     n: &str,
     args: &mut Args,
 ) -> Option<String> {
-    wanted.authors.as_ref()?;
     let is_by_time = driver == Driver::Authors && wanted.filter.tags.is_empty();
     if !is_by_time || wanted.filter.until.is_none() {
         return None;
